@@ -1,0 +1,1 @@
+"""Evidence becomes time-to-event data, by declared rules."""

@@ -1,0 +1,96 @@
+"""The errors a user can meet, each with the exit status of the command line.
+
+::
+
+    SurvivalBzdError         1   anything this package says no to
+    ├── BadInput             3   records, rows or declarations break a rule; holds every `Fault`
+    ├── NotEstimable         1   the data do not determine the number asked for
+    └── MissingDependency    1   a library that this Python lacks is needed; says which
+
+Wrong options are click's usage errors, exit status 2.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+SHOWN = 5
+"""How many places of one fault a message lists before it says how many more there are."""
+
+
+class SurvivalBzdError(Exception):
+    """Root of this package's errors."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class NotEstimable(SurvivalBzdError, ValueError):
+    """The data do not determine what was asked for; the message says why."""
+
+
+class MissingDependency(SurvivalBzdError, ImportError):
+    """A library that is needed here has no release for this Python; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One broken rule at one place.
+
+    Attributes
+    ----------
+    rule : what must hold, as a sentence that starts with the thing it is said of.
+    remedy : what the user can do.
+    file, line, column, patient : where; whatever is known of it. Lines count from 1, header included.
+    value : the offending text, as written.
+    """
+
+    rule: str
+    remedy: str
+    file: str | None = None
+    line: int | None = None
+    column: str | None = None
+    patient: str | None = None
+    value: str | None = None
+
+
+class BadInput(SurvivalBzdError, ValueError):
+    """Input breaks rules; the message has every fault: where, what was found, the rule, the remedy."""
+
+    exit_code = 3
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(_message(self.faults))
+
+
+def _message(faults: tuple[Fault, ...]) -> str:
+    """Group the faults that break one rule in one column of one file; list their places."""
+    groups: dict[tuple[str | None, str | None, str, str], list[Fault]] = {}
+    for fault in faults:
+        key = (fault.file, fault.column, fault.rule, fault.remedy)
+        groups.setdefault(key, []).append(fault)
+    count = len(faults)
+    lines = [f"{count} problem{'s' if count > 1 else ''} in the input; nothing was written."]
+    for (file, column, rule, remedy), members in groups.items():
+        where = ": ".join(part for part in (file, column and f"column `{column}`") if part)
+        lines.append(f"\n{where}: {rule}" if where else f"\n{rule}")
+        places = [place for place in map(_place, members) if place]
+        if places:
+            hidden = len(places) - SHOWN
+            more = f"; and {hidden} more" if hidden > 0 else ""
+            lines.append(f"  Found at {'; '.join(places[:SHOWN])}{more}.")
+        lines.append(f"  {remedy}")
+    return "\n".join(lines)
+
+
+def _place(fault: Fault) -> str:
+    """Say one place of a fault in words: its line, patient and value."""
+    where = []
+    if fault.line is not None:
+        where.append(f"line {fault.line}")
+    if fault.patient is not None:
+        where.append(f"patient {fault.patient}")
+    text = ", ".join(where)
+    if fault.value is None:
+        return text
+    return f"{text}: {fault.value!r}" if text else f"{fault.value!r}"

@@ -1,0 +1,254 @@
+"""What `study.toml` says of the study and its tables, checked."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from survival_bzd.errors import BadInput, Fault
+from survival_bzd.records.schema import TABLES
+
+DECLARATION = "study.toml"
+"""File name of a study's declaration."""
+
+CovariateKind = Literal["number", "text", "date"]
+
+
+class Declared(BaseModel):
+    """A table of `study.toml`: unknown keys are errors, values keep their TOML type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class StudyCard(Declared):
+    """What the study is.
+
+    Attributes
+    ----------
+    name, title : what it is called, in a file name and on a page.
+    synthetic : whether the data are made up; said on every output.
+    control_group : whether there is a comparison group; without one no causal wording is used.
+    dates : ``"iso"`` for dates, ``"days"`` for whole study days.
+    date_format : how dates are written, as in `datetime.strptime`.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    title: str = Field(min_length=1)
+    synthetic: bool
+    control_group: bool
+    dates: Literal["iso", "days"] = "iso"
+    date_format: str = "%Y-%m-%d"
+
+    @model_validator(mode="after")
+    def _whole_dates(self) -> Self:
+        if re.search(r"%[zZ]", self.date_format):
+            raise ValueError("dates with a time zone are refused: write local calendar dates")
+        if not {"%Y", "%m", "%d"} <= set(re.findall(r"%\w", self.date_format)):
+            raise ValueError("date_format must name the year %Y, the month %m and the day %d")
+        return self
+
+
+class TableDeclaration(Declared):
+    """Where a table is, and how its columns and codes map onto the package's.
+
+    Attributes
+    ----------
+    file : file name in the study folder, CSV or Parquet.
+    delimiter : of a CSV file.
+    columns : ours = theirs.
+    codes : column = {ours = [theirs, ...]}.
+    covariates : other columns of `patients`, and what they hold.
+    undated : ``"leave_out"`` counts and lists rows without a date instead of refusing them.
+    """
+
+    file: str = Field(pattern=r"(?i)\.(csv|parquet)$")
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    columns: dict[str, str] = {}
+    codes: dict[str, dict[str, list[str]]] = {}
+    covariates: dict[str, CovariateKind] = {}
+    undated: Literal["error", "leave_out"] = "error"
+
+
+class RowsDeclaration(Declared):
+    """A study of time-to-event rows: one file that already has a time and an event.
+
+    Attributes
+    ----------
+    file, delimiter : as for a table.
+    time, event, entry, weight, patient_id : column names.
+    event_is : the code of the event, where the column has several.
+    unit : of the times.
+    label : what the event is.
+    horizons : times at which the curve is reported, in `unit`.
+    covariates : the other columns in use, and what they hold.
+    """
+
+    file: str = Field(pattern=r"(?i)\.(csv|parquet)$")
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    time: str
+    event: str
+    entry: str | None = None
+    weight: str | None = None
+    patient_id: str | None = None
+    event_is: str | None = None
+    unit: str = "days"
+    label: str = "relapse"
+    horizons: list[float] = []
+    covariates: dict[str, Literal["number", "text"]] = {}
+
+
+class StudyDeclaration(Declared):
+    """The whole of `study.toml`.
+
+    `endpoint` and `paper` are kept as written; the layers that use them check them.
+    """
+
+    study: StudyCard
+    substances: dict[str, list[str]] = {}
+    tables: dict[str, TableDeclaration] = {}
+    time_to_event: RowsDeclaration | None = None
+    endpoint: dict[str, dict[str, Any]] = {}
+    paper: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _one_kind_of_study(self) -> Self:
+        if self.time_to_event is not None:
+            if self.tables or self.endpoint:
+                raise ValueError("[time_to_event] rows leave no use for [tables] and [endpoint]")
+            return self
+        if "patients" not in self.tables:
+            raise ValueError("[tables.patients] is required: every study says who was enrolled")
+        return self
+
+
+def load_declaration(folder: Path) -> tuple[StudyDeclaration, str]:
+    """Read and check `study.toml`; return it and its text.
+
+    Raises
+    ------
+    BadInput
+        With every problem: no file, no TOML, an unknown key, a wrong type, an unknown table.
+    """
+    path = folder / DECLARATION
+    if not path.is_file():
+        raise BadInput([Fault(
+            rule=f"a study is a folder with a {DECLARATION}", file=str(folder),
+            remedy="Make one with `survival-bzd new FOLDER`, or name a supplied study "
+                   "(`survival-bzd datasets list`).",
+        )])
+    try:
+        text = path.read_bytes().decode("utf-8")
+        written = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput([Fault(
+            rule="the file must be TOML in UTF-8", file=DECLARATION, value=str(error),
+            remedy="Mend the place named; strings stand in double quotes.",
+        )]) from None
+    try:
+        declaration = StudyDeclaration.model_validate(written)
+    except ValidationError as error:
+        raise BadInput(declaration_faults(error, text=text)) from None
+    faults = [*_unknown_tables(declaration, text), *_substance_faults(declaration.substances, text)]
+    if faults:
+        raise BadInput(faults)
+    return declaration, text
+
+
+def declaration_faults(
+    error: ValidationError, *, text: str, at: tuple[str, ...] = ()
+) -> list[Fault]:
+    """Turn a model's complaints into faults with their line; `at` is where the model stands."""
+    faults = []
+    for complaint in error.errors():
+        path = (*at, *(str(part) for part in complaint["loc"] if not _is_branch(part)))
+        rule, remedy = _rule(complaint["type"], complaint["msg"])
+        given = complaint["input"]
+        faults.append(Fault(
+            rule=rule, remedy=remedy, file=DECLARATION, line=line_of(text, path),
+            column=".".join(path) or None,
+            value=None if isinstance(given, dict) else str(given),
+        ))
+    return faults
+
+
+def line_of(text: str, path: Iterable[str]) -> int | None:
+    """Find the line of a key, or of the nearest table around it."""
+    parts = list(path)
+    lines = text.splitlines()
+    for depth in range(len(parts), 0, -1):
+        header = re.compile(r"^\s*\[+\s*" + re.escape(".".join(parts[:depth])) + r"\s*\]")
+        start = next((i for i, line in enumerate(lines) if header.match(line)), None)
+        if start is None:
+            continue
+        if depth < len(parts):
+            key = re.compile(rf"^\s*\"?{re.escape(parts[depth])}\"?\s*[=.]")
+            for offset, line in enumerate(lines[start + 1:], start + 1):
+                if line.lstrip().startswith("["):
+                    break
+                if key.match(line):
+                    return offset + 1
+        return start + 1
+    return None
+
+
+def _is_branch(part: object) -> bool:
+    """Pydantic names the branch of a tagged union it took; that is no key of the file."""
+    return isinstance(part, str) and part.startswith("branch:")
+
+
+def _rule(kind: str, message: str) -> tuple[str, str]:
+    """Word a complaint as a rule and a remedy."""
+    if kind == "extra_forbidden":
+        return "the key is not known here", "Check its spelling, or take it out."
+    if kind == "missing":
+        return "the key is required", "Add it."
+    wording = message.removeprefix("Value error, ")
+    return wording[:1].lower() + wording[1:], "Mend the value."
+
+
+def _unknown_tables(declaration: StudyDeclaration, text: str) -> Iterable[Fault]:
+    """Name tables, columns and codes that the package does not know."""
+    for name, table in declaration.tables.items():
+        at = ("tables", name)
+        if name not in TABLES:
+            yield _unknown(at, text, "a table", TABLES)
+            continue
+        columns = {column.name: column for column in TABLES[name]}
+        for ours in (*table.columns, *table.codes):
+            if ours not in columns:
+                yield _unknown((*at, "columns", ours), text, f"a column of {name}", columns)
+        for ours, mapping in table.codes.items():
+            for code in mapping:
+                if ours in columns and code not in columns[ours].codes:
+                    known = dict.fromkeys(columns[ours].codes)
+                    yield _unknown((*at, "codes", ours, code), text, f"a code of {ours}", known)
+        if table.covariates and name != "patients":
+            yield Fault(
+                rule="covariates belong to the patients table", file=DECLARATION,
+                line=line_of(text, (*at, "covariates")), column=f"tables.{name}.covariates",
+                remedy="Move them to [tables.patients].",
+            )
+
+
+def _unknown(path: tuple[str, ...], text: str, what: str, known: Mapping[str, object]) -> Fault:
+    return Fault(
+        rule=f"it must be {what}: {', '.join(known) or 'none has codes'}",
+        remedy="The package's name stands left of the `=`, the file's own right of it.",
+        file=DECLARATION, line=line_of(text, path), column=".".join(path[:-1]), value=path[-1],
+    )
+
+
+def _substance_faults(substances: Mapping[str, list[str]], text: str) -> Iterable[Fault]:
+    """A name that stands in two classes would count by chance."""
+    seen: dict[str, str] = {}
+    for group, names in substances.items():
+        for name in names:
+            if seen.setdefault(name, group) != group:
+                yield Fault(
+                    rule="a substance belongs to one class", file=DECLARATION,
+                    line=line_of(text, ("substances", group)), column=f"substances.{group}",
+                    value=name, remedy=f"It stands in `{seen[name]}` too: take one of them out.",
+                )
