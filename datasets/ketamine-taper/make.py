@@ -76,7 +76,7 @@ EARLY_SPECIMEN = {("001", 365): 2, ("009", 91): 3, ("018", 91): 2, ("007", 274):
 INVALID = {("009", 183)}
 CARRY_OVER = ("015", 9)  # days after week 4 of the one positive specimen inside the washout
 ABSTINENT_AGAIN = {("004", 456)}
-NO_CALENDAR = {"001", "013", "017"}
+NO_CALENDAR = {"001", "013", "017"} | NEVER_STOPPED
 CANNABIS = {"005", "019", "021"}
 
 Z_DRUGS = ("zopiclone", "zolpidem")
@@ -250,7 +250,7 @@ def calendars(contacts: Iterable[Contact]) -> tuple[list[Row], list[Row]]:
     """Return the windows of the calendars, the 28 days before a visit, and the days of use."""
     windows: list[Row] = []
     days: list[Row] = []
-    used = {"006": range(1, 29, 4), "010": (5, 12, 13, 17), "012": range(1, 29)}  # days before
+    used = {"006": range(3, 29, 4), "010": (5, 12, 13, 17)}  # days before the visit
     for c in contacts:
         if c.slot != CALENDAR or c.status != "attended" or c.person.id in NO_CALENDAR:
             continue

@@ -207,5 +207,6 @@ def test_visits_are_as_untidy_as_in_a_clinic(status):
 def test_a_calendar_day_lies_in_its_window_and_no_specimen_precedes_enrolment():
     days = table("use_days").merge(table("use_windows"), on="patient_id")
     assert days.date.between(days["from"], days["to"]).all()
+    assert not {"012", "021"} & set(table("use_windows").patient_id)
     urine = table("urine").merge(table("patients")[["patient_id", "enrolled"]])
     assert (urine.date >= urine.enrolled).all()
