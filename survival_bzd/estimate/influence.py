@@ -1,0 +1,65 @@
+"""How much each patient moves the curve: the infinitesimal jackknife."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survival_bzd.estimate.quantities import Floats
+from survival_bzd.estimate.risk_sets import Group, Indices, RiskSets, cells
+
+
+def robust_std_error(
+    group: Group,
+    event: NDArray[np.bool_],
+    counts: RiskSets,
+    survival: Floats,
+    cluster: Indices | None,
+) -> Floats:
+    r"""Return the robust standard error of S at each distinct time.
+
+    While at risk a patient adds :math:`A(t) = \sum d / (n (n - d))` to the derivative of -log S by
+    their weight, and takes 1 / (n - d) off it at their event. After that it stays. So a
+    cluster's influence is :math:`W A(t) + C`, with W the weight still at risk and C a constant;
+    its square moves only when a member enters or leaves, and all is one sort and cumulative sums.
+    """
+    place = cells(group.time, group.entry)
+    k = place.time.size
+    # Where everybody has the event there is no derivative; what follows is NaN in the end.
+    survivors = np.where(counts.emptied, np.inf, counts.at_risk - counts.events)
+    path = np.cumsum(counts.events / (counts.at_risk * survivors))
+    weight = np.ones(group.time.size) if group.weight is None else group.weight
+    member = np.arange(group.time.size) if cluster is None else cluster
+    # A patient enters before position `first` and has left by the end of position `last`.
+    before = np.concatenate([[0.0], path])
+    first = np.zeros(place.last.size, dtype=np.intp) if place.first is None else place.first
+    moment = np.concatenate([first, place.last])
+    leaving = np.repeat([0, 1], weight.size)
+    holds = np.concatenate([weight, -weight])
+    gone = np.where(event, 1 / survivors[place.last], 0.0)
+    constant = np.concatenate([-weight * before[first], weight * (path[place.last] - gone)])
+    who = np.concatenate([member, member])
+    # Entering at position j happens before leaving at j; both are in force at the end of j.
+    order = np.lexsort((leaving, moment, who))
+    new = np.concatenate([[True], np.diff(who[order]) != 0])
+    w = _running(holds[order], new)
+    c = _running(constant[order], new)
+    total = [
+        np.cumsum(np.bincount(moment[order], _changes(value, new), minlength=k))
+        for value in (w * w, w * c, c * c)
+    ]
+    variance = total[0] * path**2 + 2 * total[1] * path + total[2]
+    return np.where(survival > 0, survival * np.sqrt(np.maximum(variance, 0.0)), np.nan)
+
+
+def _running(values: Floats, new: NDArray[np.bool_]) -> Floats:
+    """Return the cumulative sum within each run that begins where `new`."""
+    total = np.cumsum(values)
+    start = np.maximum.accumulate(np.where(new, np.arange(values.size), 0))
+    running: Floats = total - (total - values)[start]
+    return running
+
+
+def _changes(values: Floats, new: NDArray[np.bool_]) -> Floats:
+    """Return by how much each element differs from the one before it in its run."""
+    return np.diff(values, prepend=0.0) + np.where(new, np.concatenate([[0.0], values[:-1]]), 0.0)
