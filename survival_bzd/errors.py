@@ -40,7 +40,7 @@ class Fault:
     ----------
     rule : what must hold, as a sentence that starts with the thing it is said of.
     remedy : what the user can do.
-    file, line, column, patient : where; whatever is known of it. Lines count from 1, header included.
+    file, line, column, patient : where, as far as known. Lines count from 1, header included.
     value : the offending text, as written.
     """
 
@@ -54,7 +54,7 @@ class Fault:
 
 
 class BadInput(SurvivalBzdError, ValueError):
-    """Input breaks rules; the message has every fault: where, what was found, the rule, the remedy."""
+    """Input breaks rules; the message has every fault: where, what was found, rule, remedy."""
 
     exit_code = 3
 

@@ -1,1 +1,18 @@
-"""Evidence becomes time-to-event data, by declared rules."""
+"""Evidence becomes time-to-event data, by declared rules, with a trace for every patient."""
+
+from survival_bzd.endpoint.declaration import Endpoint, declare
+from survival_bzd.endpoint.derive import conflicts, counts, derive, sql, trace
+from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
+
+__all__ = [
+    "Endpoint",
+    "Flow",
+    "FlowLeaf",
+    "TimeToEvent",
+    "conflicts",
+    "counts",
+    "declare",
+    "derive",
+    "sql",
+    "trace",
+]

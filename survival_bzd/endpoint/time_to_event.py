@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class Flow:
         return sum(leaf.patients for leaf in self.leaves if leaf.reached)
 
     def count(self, outcome: str, *, reached: bool | None = None) -> int:
-        """Return how many patients ended with `outcome` (of those who reached the origin, or not)."""
+        """Return how many patients ended with `outcome`, of those who reached the origin or not."""
         return sum(
             leaf.patients
             for leaf in self.leaves
@@ -64,7 +64,7 @@ class Flow:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class TimeToEvent:
     """Follow-up of n patients: how long, and what ended it.
 
@@ -79,10 +79,11 @@ class TimeToEvent:
     lower, upper : (n,) the event lies in (lower, upper]; upper is infinite where censored.
         By default the event is known exactly.
     causes : names of the event codes 1, 2, ...
-    patient_id : (n,) text. By default the row number from 1.
+    patient_id : (n,) text.
     reason : (n,) why the follow-up ended, as coded.
     why : (n,) the same in words, with the deciding record.
     file, line : (n,) the deciding record.
+    last_free : (n,) last time known free of use.
     origin_day : (n,) day number of the origin (days since 1970-01-01, or study days); NaN if none.
     covariates : n rows, in the order of the patients.
     label : what the event is.
@@ -102,85 +103,129 @@ class TimeToEvent:
 
     time: NDArray[np.float64]
     event: NDArray[np.int64]
-    unit: str = "days"
-    entry: NDArray[np.float64] | None = field(default=None, kw_only=True)
-    weight: NDArray[np.float64] | None = field(default=None, kw_only=True)
-    lower: NDArray[np.float64] = field(default=None, kw_only=True)  # type: ignore[assignment]
-    upper: NDArray[np.float64] = field(default=None, kw_only=True)  # type: ignore[assignment]
-    causes: tuple[str, ...] = field(default=("relapse",), kw_only=True)
-    patient_id: NDArray[np.object_] = field(default=None, kw_only=True)  # type: ignore[assignment]
-    reason: NDArray[np.object_] | None = field(default=None, kw_only=True)
-    why: NDArray[np.object_] | None = field(default=None, kw_only=True)
-    file: NDArray[np.object_] | None = field(default=None, kw_only=True)
-    line: NDArray[np.int64] | None = field(default=None, kw_only=True)
-    origin_day: NDArray[np.float64] | None = field(default=None, kw_only=True)
-    covariates: pd.DataFrame | None = field(default=None, kw_only=True)
-    label: str = field(default="relapse", kw_only=True)
-    flow: Flow | None = field(default=None, kw_only=True)
+    unit: str
+    entry: NDArray[np.float64] | None
+    weight: NDArray[np.float64] | None
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    causes: tuple[str, ...]
+    patient_id: NDArray[np.object_] | None
+    reason: NDArray[np.object_] | None
+    why: NDArray[np.object_] | None
+    file: NDArray[np.object_] | None
+    line: NDArray[np.int64] | None
+    origin_day: NDArray[np.float64] | None
+    last_free: NDArray[np.float64] | None
+    covariates: pd.DataFrame | None
+    label: str
+    flow: Flow | None
 
-    def __post_init__(self) -> None:
-        time = _column(self.time, np.float64)
-        n = time.size
-        columns: dict[str, object] = {
-            "time": time,
-            "event": _event_codes(self.event),
-            "entry": None if self.entry is None else _column(self.entry, np.float64),
-            "weight": None if self.weight is None else _column(self.weight, np.float64),
+    def __init__(
+        self,
+        time: ArrayLike,
+        event: ArrayLike,
+        unit: str = "days",
+        *,
+        entry: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+        lower: ArrayLike | None = None,
+        upper: ArrayLike | None = None,
+        causes: tuple[str, ...] = ("relapse",),
+        patient_id: ArrayLike | None = None,
+        reason: ArrayLike | None = None,
+        why: ArrayLike | None = None,
+        file: ArrayLike | None = None,
+        line: ArrayLike | None = None,
+        origin_day: ArrayLike | None = None,
+        last_free: ArrayLike | None = None,
+        covariates: pd.DataFrame | None = None,
+        label: str = "relapse",
+        flow: Flow | None = None,
+    ) -> None:
+        times = _column(time, np.float64)
+        events = _event_codes(event)
+        ended = np.where(events > 0, times, np.inf) if events.size == times.size else events
+        columns = {
+            "time": times,
+            "event": events,
+            "entry": _optional(entry, np.float64),
+            "weight": _optional(weight, np.float64),
+            "lower": _column(times if lower is None else lower, np.float64),
+            "upper": _column(ended if upper is None else upper, np.float64),
+            "patient_id": _optional(patient_id, np.object_),
+            "reason": _optional(reason, np.object_),
+            "why": _optional(why, np.object_),
+            "file": _optional(file, np.object_),
+            "line": _optional(line, np.int64),
+            "origin_day": _optional(origin_day, np.float64),
+            "last_free": _optional(last_free, np.float64),
         }
-        if self.patient_id is None:
-            columns["patient_id"] = np.array([str(row) for row in range(1, n + 1)], dtype=object)
-        for name in ("patient_id", "reason", "why", "file"):
-            if getattr(self, name) is not None:
-                columns[name] = _column(getattr(self, name), np.object_)
-        for name in ("lower", "upper", "origin_day"):
-            if getattr(self, name) is not None:
-                columns[name] = _column(getattr(self, name), np.float64)
-        if self.line is not None:
-            columns["line"] = _column(self.line, np.int64)
         for name, column in columns.items():
-            if isinstance(column, np.ndarray) and column.shape != (n,):
-                raise ValueError(f"{name} has shape {column.shape}, but there are {n} times")
-            object.__setattr__(self, name, column)
-        if self.covariates is not None and len(self.covariates) != n:
-            raise ValueError(f"covariates has {len(self.covariates)} rows for {n} times")
+            if column is not None and column.shape != times.shape:
+                raise ValueError(f"{name} has shape {column.shape}, time has {times.shape}")
+        if covariates is not None and len(covariates) != times.size:
+            raise ValueError(f"covariates has {len(covariates)} rows for {times.size} times")
+        constants = {
+            "unit": unit,
+            "causes": causes,
+            "covariates": covariates,
+            "label": label,
+            "flow": flow,
+        }
+        for name, value in {**columns, **constants}.items():
+            object.__setattr__(self, name, value)
         self._check_values()
-        self._fill_interval()
 
     def _check_values(self) -> None:
         """Raise `BadInput` with every row whose time, event, entry or weight breaks its rule."""
         entry = np.full(self.n, np.nan) if self.entry is None else self.entry
         weight = np.ones(self.n) if self.weight is None else self.weight
         rules = [
-            ("time", ~(np.isfinite(self.time) & (self.time >= 0)), self.time,
-             "a time must be a number, zero or more", "Check that the origin precedes the last contact."),
-            ("event", self.event < 0, self.event,
-             "an event must be 0 (censored), 1 (the event) or the code of another event",
-             "Recode it, or name the event among several codes."),
-            ("entry", np.isinf(entry) | (entry >= self.time), entry,
-             "a late entry must come before the end of follow-up",
-             "Leave it empty where the patient is followed from the origin; "
-             "leave out who was never under observation."),
-            ("weight", ~(np.isfinite(weight) & (weight > 0)), weight,
-             "a weight must be more than zero", "Leave out the rows that should not count."),
+            (
+                "time",
+                ~(np.isfinite(self.time) & (self.time >= 0)),
+                self.time,
+                "a time must be a number, zero or more",
+                "Check that the origin precedes the last contact.",
+            ),
+            (
+                "event",
+                self.event < 0,
+                self.event,
+                "an event must be 0 (censored), 1 (the event) or the code of another event",
+                "Recode it, or name the event among several codes.",
+            ),
+            (
+                "entry",
+                np.isinf(entry) | (entry >= self.time),
+                entry,
+                "a late entry must come before the end of follow-up",
+                "Leave it empty where the patient is followed from the origin; "
+                "leave out who was never under observation.",
+            ),
+            (
+                "weight",
+                ~(np.isfinite(weight) & (weight > 0)),
+                weight,
+                "a weight must be more than zero",
+                "Leave out the rows that should not count.",
+            ),
         ]
         faults = [
-            Fault(rule=rule, remedy=remedy, column=name, value=f"{values[row]:g}",
-                  file=None if self.file is None else str(self.file[row]),
-                  line=None if self.line is None else int(self.line[row]),
-                  patient=str(self.patient_id[row]))
+            Fault(
+                rule=rule,
+                remedy=remedy,
+                column=name,
+                value=f"{values[row]:g}",
+                file=None if self.file is None else str(self.file[row]),
+                line=None if self.line is None else int(self.line[row]),
+                patient=str(row + 1) if self.patient_id is None else str(self.patient_id[row]),
+            )
             for name, broken, values, rule, remedy in rules
             for row in np.flatnonzero(broken)
         ]
         if faults:
             raise BadInput(faults)
-
-    def _fill_interval(self) -> None:
-        """Without an interval, an event is known exactly and a censored one lies beyond."""
-        if self.lower is None:
-            object.__setattr__(self, "lower", _column(self.time, np.float64))
-        if self.upper is None:
-            upper = np.where(self.event > 0, self.time, np.inf)
-            object.__setattr__(self, "upper", _column(upper, np.float64))
 
     @property
     def n(self) -> int:
@@ -190,10 +235,10 @@ class TimeToEvent:
     @property
     def relapsed(self) -> NDArray[np.bool_]:
         """(n,) whether the follow-up ended with the event of interest, code 1."""
-        return self.event == 1
+        return np.equal(self.event, 1)
 
     def select(self, rows: ArrayLike) -> TimeToEvent:
-        """Return the patients of a boolean mask or of row positions, in that order; without a flow."""
+        """Return the patients of a mask or of row positions, in that order; without a flow."""
         chosen = np.asarray(rows)
         picked = {
             name: getattr(self, name)[chosen]
@@ -206,7 +251,7 @@ class TimeToEvent:
         return replace(self, flow=None, **picked)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per patient: who, time, event, interval, entry, reason, record, covariates."""
+        """Return one row per patient: who, time, event, interval, reason, record, covariates."""
         import pandas as pd
 
         names = ("patient_id", "time", "event", *(c for c in _COLUMNS if c != "patient_id"))
@@ -223,15 +268,29 @@ class TimeToEvent:
 
 
 _COLUMNS = (
-    "patient_id", "lower", "upper", "entry", "weight", "reason", "why", "file", "line", "origin_day",
+    "patient_id",
+    "lower",
+    "upper",
+    "entry",
+    "weight",
+    "reason",
+    "why",
+    "file",
+    "line",
+    "origin_day",
+    "last_free",
 )
 
 
 def _column(values: ArrayLike, dtype: type) -> NDArray[Any]:
     """Copy a column into a read-only array, so that the noun cannot change after it was checked."""
-    array = np.array(values, dtype=dtype)
+    array: NDArray[Any] = np.array(values, dtype=dtype)
     array.flags.writeable = False
     return array
+
+
+def _optional(values: ArrayLike | None, dtype: type) -> NDArray[Any] | None:
+    return None if values is None else _column(values, dtype)
 
 
 def _event_codes(values: ArrayLike) -> NDArray[np.int64]:
@@ -246,9 +305,13 @@ def _whole(values: NDArray[Any]) -> NDArray[np.int64]:
     broken = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
     if broken.size:
         raise BadInput(
-            Fault(rule="an event must be a whole-number code", column="event",
-                  remedy="Write 1 for the event, 0 for censored.", value=f"{numbers[row]:g}",
-                  patient=str(row + 1))
+            Fault(
+                rule="an event must be a whole-number code",
+                column="event",
+                remedy="Write 1 for the event, 0 for censored.",
+                value=f"{numbers[row]:g}",
+                patient=str(row + 1),
+            )
             for row in broken
         )
     return numbers.astype(np.int64)

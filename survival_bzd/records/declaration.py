@@ -2,9 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -101,7 +101,7 @@ class RowsDeclaration(Declared):
 
 
 class StudyDeclaration(Declared):
-    """The whole of `study.toml`.
+    """The whole of `study.toml`, and its text.
 
     `endpoint` and `paper` are kept as written; the layers that use them check them.
     """
@@ -112,66 +112,178 @@ class StudyDeclaration(Declared):
     time_to_event: RowsDeclaration | None = None
     endpoint: dict[str, dict[str, Any]] = {}
     paper: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _one_kind_of_study(self) -> Self:
-        if self.time_to_event is not None:
-            if self.tables or self.endpoint:
-                raise ValueError("[time_to_event] rows leave no use for [tables] and [endpoint]")
-            return self
-        if "patients" not in self.tables:
-            raise ValueError("[tables.patients] is required: every study says who was enrolled")
-        return self
+    text: str = ""
 
 
-def load_declaration(folder: Path) -> tuple[StudyDeclaration, str]:
-    """Read and check `study.toml`; return it and its text.
+class _Sections(Declared):
+    """The sections of `study.toml` before they are looked into."""
+
+    study: dict[str, Any]
+    substances: dict[str, list[str]] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    time_to_event: dict[str, Any] | None = None
+    endpoint: dict[str, dict[str, Any]] = {}
+    paper: dict[str, Any] = {}
+
+
+def load_declaration(folder: Path) -> tuple[StudyDeclaration, list[Fault]]:
+    """Read and check `study.toml`; return what of it can be used, and its faults.
+
+    A key that breaks a rule is reported and taken as not written, so that the tables can be looked
+    at in the same run and every problem comes in one report.
 
     Raises
     ------
     BadInput
-        With every problem: no file, no TOML, an unknown key, a wrong type, an unknown table.
+        If there is no file, or nothing in it can be used.
     """
+    text = _text_of(folder)
+    try:
+        written = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(
+            [
+                Fault(
+                    rule="the file must be TOML",
+                    file=DECLARATION,
+                    value=str(error),
+                    remedy="Mend the place named; strings stand in double quotes.",
+                )
+            ]
+        ) from None
+    sections, faults = validate(_Sections, written, text=text)
+    if sections is None:
+        raise BadInput(faults)
+    card, problems = validate(StudyCard, sections.study, text=text, at=("study",))
+    faults += problems
+    tables: dict[str, TableDeclaration] = {}
+    for name, section in sections.tables.items():
+        if name not in TABLES:
+            faults.append(_unknown(("tables", name), text, "a table", TABLES))
+            continue
+        table, problems = validate(TableDeclaration, section, text=text, at=("tables", name))
+        faults += problems
+        if table is not None:
+            faults += _unknown_columns(name, table, text)
+            tables[name] = table
+    rows = None
+    if sections.time_to_event is not None:
+        rows, problems = validate(
+            RowsDeclaration, sections.time_to_event, text=text, at=("time_to_event",)
+        )
+        faults += problems
+    faults += _substance_faults(sections.substances, text)
+    faults += _kind_faults(sections)
+    if card is None:
+        raise BadInput(faults)
+    return StudyDeclaration.model_construct(
+        study=card,
+        substances=sections.substances,
+        tables=tables,
+        time_to_event=rows,
+        endpoint=sections.endpoint,
+        paper=sections.paper,
+        text=text,
+    ), faults
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate(
+    model: type[Model], written: Mapping[str, Any], *, text: str, at: tuple[str, ...] = ()
+) -> tuple[Model | None, list[Fault]]:
+    """Check a section against its model; keys that break a rule are reported, then left out.
+
+    Returns
+    -------
+    The section, or None where it cannot do without the broken keys; and the faults.
+    """
+    try:
+        return model.model_validate(written), []
+    except ValidationError as error:
+        faults = _declaration_faults(error, written, text, at)
+        broken = {complaint["loc"][0] for complaint in error.errors() if complaint["loc"]}
+    try:
+        kept = {key: value for key, value in written.items() if key not in broken}
+        return model.model_validate(kept), faults
+    except ValidationError:
+        return None, faults
+
+
+def _text_of(folder: Path) -> str:
     path = folder / DECLARATION
     if not path.is_file():
-        raise BadInput([Fault(
-            rule=f"a study is a folder with a {DECLARATION}", file=str(folder),
-            remedy="Make one with `survival-bzd new FOLDER`, or name a supplied study "
-                   "(`survival-bzd datasets list`).",
-        )])
+        raise BadInput(
+            [
+                Fault(
+                    rule=f"a study is a folder with a {DECLARATION}; there is none in {folder}",
+                    remedy="Make one with `survival-bzd new FOLDER`, or name a supplied study "
+                    "(`survival-bzd datasets list`).",
+                )
+            ]
+        )
     try:
-        text = path.read_bytes().decode("utf-8")
-        written = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput([Fault(
-            rule="the file must be TOML in UTF-8", file=DECLARATION, value=str(error),
-            remedy="Mend the place named; strings stand in double quotes.",
-        )]) from None
-    try:
-        declaration = StudyDeclaration.model_validate(written)
-    except ValidationError as error:
-        raise BadInput(declaration_faults(error, text=text)) from None
-    faults = [*_unknown_tables(declaration, text), *_substance_faults(declaration.substances, text)]
-    if faults:
-        raise BadInput(faults)
-    return declaration, text
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            [
+                Fault(
+                    rule="the file must be in UTF-8",
+                    file=DECLARATION,
+                    value=str(error),
+                    remedy="Save it as UTF-8.",
+                )
+            ]
+        ) from None
 
 
-def declaration_faults(
-    error: ValidationError, *, text: str, at: tuple[str, ...] = ()
+def _kind_faults(sections: _Sections) -> Iterable[Fault]:
+    """Require records, of which `patients` is one, or rows; not both, not neither."""
+    if sections.time_to_event is not None:
+        if sections.tables or sections.endpoint:
+            yield Fault(
+                rule="[time_to_event] rows leave no use for [tables] and [endpoint]",
+                remedy="Take one of them out.",
+                file=DECLARATION,
+            )
+    elif "patients" not in sections.tables:
+        yield Fault(
+            rule="[tables.patients] is required: every study says who was enrolled",
+            remedy="Add it, or [time_to_event] for a file of time-to-event rows.",
+            file=DECLARATION,
+        )
+
+
+def _declaration_faults(
+    error: ValidationError, written: Mapping[str, Any], text: str, at: tuple[str, ...]
 ) -> list[Fault]:
-    """Turn a model's complaints into faults with their line; `at` is where the model stands."""
+    """Turn a model's complaints into faults with their line."""
     faults = []
     for complaint in error.errors():
-        path = (*at, *(str(part) for part in complaint["loc"] if not _is_branch(part)))
+        path = (*at, *_written_path(complaint["loc"], written))
         rule, remedy = _rule(complaint["type"], complaint["msg"])
         given = complaint["input"]
-        faults.append(Fault(
-            rule=rule, remedy=remedy, file=DECLARATION, line=line_of(text, path),
-            column=".".join(path) or None,
-            value=None if isinstance(given, dict) else str(given),
-        ))
+        faults.append(
+            Fault(
+                rule=rule,
+                remedy=remedy,
+                file=DECLARATION,
+                line=line_of(text, path),
+                column=".".join(path) or None,
+                value=None if isinstance(given, dict) else str(given),
+            )
+        )
     return faults
+
+
+def _written_path(loc: tuple[int | str, ...], written: object) -> Iterator[str]:
+    """Follow a complaint's path through what was written, past the names of union branches."""
+    for place, part in enumerate(loc):
+        if isinstance(written, Mapping) and part not in written and place < len(loc) - 1:
+            continue
+        written = written.get(part) if isinstance(written, Mapping) else None
+        yield str(part)
 
 
 def line_of(text: str, path: Iterable[str]) -> int | None:
@@ -185,18 +297,13 @@ def line_of(text: str, path: Iterable[str]) -> int | None:
             continue
         if depth < len(parts):
             key = re.compile(rf"^\s*\"?{re.escape(parts[depth])}\"?\s*[=.]")
-            for offset, line in enumerate(lines[start + 1:], start + 1):
+            for offset, line in enumerate(lines[start + 1 :], start + 1):
                 if line.lstrip().startswith("["):
                     break
                 if key.match(line):
                     return offset + 1
         return start + 1
     return None
-
-
-def _is_branch(part: object) -> bool:
-    """Pydantic names the branch of a tagged union it took; that is no key of the file."""
-    return isinstance(part, str) and part.startswith("branch:")
 
 
 def _rule(kind: str, message: str) -> tuple[str, str]:
@@ -209,46 +316,50 @@ def _rule(kind: str, message: str) -> tuple[str, str]:
     return wording[:1].lower() + wording[1:], "Mend the value."
 
 
-def _unknown_tables(declaration: StudyDeclaration, text: str) -> Iterable[Fault]:
-    """Name tables, columns and codes that the package does not know."""
-    for name, table in declaration.tables.items():
-        at = ("tables", name)
-        if name not in TABLES:
-            yield _unknown(at, text, "a table", TABLES)
-            continue
-        columns = {column.name: column for column in TABLES[name]}
-        for ours in (*table.columns, *table.codes):
-            if ours not in columns:
-                yield _unknown((*at, "columns", ours), text, f"a column of {name}", columns)
-        for ours, mapping in table.codes.items():
-            for code in mapping:
-                if ours in columns and code not in columns[ours].codes:
-                    known = dict.fromkeys(columns[ours].codes)
-                    yield _unknown((*at, "codes", ours, code), text, f"a code of {ours}", known)
-        if table.covariates and name != "patients":
-            yield Fault(
-                rule="covariates belong to the patients table", file=DECLARATION,
-                line=line_of(text, (*at, "covariates")), column=f"tables.{name}.covariates",
-                remedy="Move them to [tables.patients].",
-            )
+def _unknown_columns(name: str, table: TableDeclaration, text: str) -> Iterable[Fault]:
+    """Name the columns and codes of a table that the package does not know."""
+    at = ("tables", name)
+    columns = {column.name: column for column in TABLES[name]}
+    for ours in (*table.columns, *table.codes):
+        if ours not in columns:
+            yield _unknown((*at, "columns", ours), text, f"a column of {name}", columns)
+    for ours, mapping in table.codes.items():
+        for code in mapping:
+            if ours in columns and code not in columns[ours].codes:
+                known = dict.fromkeys(columns[ours].codes)
+                yield _unknown((*at, "codes", ours, code), text, f"a code of {ours}", known)
+    if table.covariates and name != "patients":
+        yield Fault(
+            rule="covariates belong to the patients table",
+            file=DECLARATION,
+            line=line_of(text, (*at, "covariates")),
+            column=f"tables.{name}.covariates",
+            remedy="Move them to [tables.patients].",
+        )
 
 
 def _unknown(path: tuple[str, ...], text: str, what: str, known: Mapping[str, object]) -> Fault:
     return Fault(
         rule=f"it must be {what}: {', '.join(known) or 'none has codes'}",
         remedy="The package's name stands left of the `=`, the file's own right of it.",
-        file=DECLARATION, line=line_of(text, path), column=".".join(path[:-1]), value=path[-1],
+        file=DECLARATION,
+        line=line_of(text, path),
+        column=".".join(path[:-1]),
+        value=path[-1],
     )
 
 
 def _substance_faults(substances: Mapping[str, list[str]], text: str) -> Iterable[Fault]:
-    """A name that stands in two classes would count by chance."""
+    """Refuse a name that stands in two classes: it would count by chance."""
     seen: dict[str, str] = {}
     for group, names in substances.items():
         for name in names:
             if seen.setdefault(name, group) != group:
                 yield Fault(
-                    rule="a substance belongs to one class", file=DECLARATION,
-                    line=line_of(text, ("substances", group)), column=f"substances.{group}",
-                    value=name, remedy=f"It stands in `{seen[name]}` too: take one of them out.",
+                    rule="a substance belongs to one class",
+                    file=DECLARATION,
+                    line=line_of(text, ("substances", group)),
+                    column=f"substances.{group}",
+                    value=name,
+                    remedy=f"It stands in `{seen[name]}` too: take one of them out.",
                 )

@@ -1,0 +1,286 @@
+"""The rules of an endpoint, as `study.toml` declares them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from survival_bzd.errors import Fault
+from survival_bzd.records.declaration import (
+    DECLARATION,
+    Declared,
+    StudyDeclaration,
+    line_of,
+    validate,
+)
+
+NOT_COUNTED = "not_counted"
+"""The class of substances that stand in the records and never count."""
+
+After = Literal["use", "enrolment", "last_treatment"]
+Source = Literal["visits", "urine", "use_days"]
+Competing = Literal["death", "withdrawal", "loss", "study_end"]
+
+
+class ConfirmedAbstinence(Declared):
+    """The clock starts on the day of the last of `negatives` consecutive negatives."""
+
+    at: Literal["confirmed_abstinence"]
+    negatives: int = Field(default=2, ge=1)
+    after: After
+
+
+class FirstNegative(Declared):
+    """The clock starts on the day of the first of `negatives` consecutive negatives.
+
+    With more than one this knows the future: a patient is at risk only because later negatives
+    came (immortal time).
+    """
+
+    at: Literal["first_negative"]
+    negatives: int = Field(default=1, ge=1)
+    after: After
+
+
+class Enrolment(Declared):
+    """The clock starts on the day of enrolment."""
+
+    at: Literal["enrolment"]
+
+
+class LastTreatment(Declared):
+    """The clock starts on the day of the last treatment."""
+
+    at: Literal["last_treatment"]
+
+
+class OriginColumn(Declared):
+    """The clock starts on a date that stands in the patients table."""
+
+    at: Literal["column"]
+    column: str
+
+
+class AnyUse(Declared):
+    """Any day of use is a relapse."""
+
+    rule: Literal["any_use"]
+
+
+class Consecutive(Declared):
+    """A relapse is `k` positives in a row: on different days, no negative between."""
+
+    rule: Literal["consecutive"]
+    k: int = Field(ge=1)
+
+
+class KOfN(Declared):
+    """A relapse is `k` positives among `n` assessed days in a row."""
+
+    rule: Literal["k_of_n"]
+    k: int = Field(ge=1)
+    n: int = Field(ge=1)
+
+
+class UseDays(Declared):
+    """A relapse is `days` days of use within `within_days` days."""
+
+    rule: Literal["use_days"]
+    days: int = Field(ge=1)
+    within_days: int = Field(ge=1)
+
+
+class IgnoreMissing(Declared):
+    """However long the silence, the next statement decides."""
+
+    rule: Literal["ignore"]
+
+
+class MissingAs(Declared):
+    """Silence of more than `gap_days` after the last day known free is relapse, or censors."""
+
+    rule: Literal["relapse", "censor"]
+    gap_days: int = Field(ge=1)
+
+
+class LateEntry(Declared):
+    """The patient was found free on the date in this column and enters the risk set then."""
+
+    column: str
+
+
+def _iso_date(value: object) -> object:
+    """Read a date that is written as text."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return dt.date.fromisoformat(value)
+    return value
+
+
+End = Annotated[Literal["last_statement", "outcome"] | dt.date | int, BeforeValidator(_iso_date)]
+
+
+class Endpoint(Declared):
+    """What counts as relapse, from when, by which evidence; see the project's design of endpoints.
+
+    Attributes
+    ----------
+    label : what the endpoint is called in figures and prose.
+    substances : classes of `[substances]` that count; by default all but `NOT_COUNTED`.
+    origin : where the clock starts.
+    pattern : what makes a relapse.
+    sources : the evidence that counts, in the order of trust.
+    conflict : who wins between sources on one day: any use, or the first-listed source.
+    dated : which day of the interval (lower, upper] the relapse is dated to.
+    missing : what silence counts as.
+    end : where observation ends: at the last statement, at the recorded outcome, or on a day.
+    washout_days : urine positives this soon after the origin are not assessed.
+    competing : outcomes that are events of their own.
+    population : those who reached the origin, or all (who never reached it fails at day 0).
+    entry : late entry.
+    horizons_months : where the curve is reported.
+    """
+
+    label: str = Field(default="Relapse", min_length=1)
+    substances: list[str] = Field(default_factory=list)
+    origin: Annotated[
+        ConfirmedAbstinence | FirstNegative | Enrolment | LastTreatment | OriginColumn,
+        Field(discriminator="at"),
+    ]
+    pattern: Annotated[AnyUse | Consecutive | KOfN | UseDays, Field(discriminator="rule")] = AnyUse(
+        rule="any_use"
+    )
+    sources: list[Source] = Field(min_length=1)
+    conflict: Literal["use", "first"] = "use"
+    dated: Literal["detected", "onset", "midpoint", "last_negative"] = "detected"
+    missing: Annotated[IgnoreMissing | MissingAs, Field(discriminator="rule")] = IgnoreMissing(
+        rule="ignore"
+    )
+    end: End = "last_statement"
+    washout_days: int = Field(default=0, ge=0)
+    competing: list[Competing] = Field(default_factory=list)
+    population: Literal["responders", "intention"] = "responders"
+    entry: LateEntry | None = None
+    horizons_months: list[Annotated[float, Field(gt=0, strict=False)]] = Field(
+        default_factory=lambda: [3.0, 6.0, 12.0, 24.0]
+    )
+
+    @property
+    def knows_the_future(self) -> bool:
+        """Whether time zero depends on what was seen after it (immortal time)."""
+        return isinstance(self.origin, FirstNegative) and self.origin.negatives > 1
+
+
+def declare(study: StudyDeclaration, name: str) -> tuple[Endpoint | None, list[Fault]]:
+    """Check the endpoint `name` of a study; return it, None where unusable, and its faults."""
+    at = ("endpoint", name)
+    if name not in study.endpoint:
+        known = ", ".join(study.endpoint) or "none"
+        return None, [
+            Fault(
+                rule=f"an endpoint must be declared in {DECLARATION}; declared: {known}",
+                remedy=f"Add [endpoint.{name}], or name one that is there.",
+                value=name,
+            )
+        ]
+    written: dict[str, Any] = study.endpoint[name]
+    endpoint, faults = validate(Endpoint, written, text=study.text, at=at)
+    if endpoint is None:
+        return None, faults
+    faults += [
+        Fault(
+            rule=rule,
+            remedy=remedy,
+            file=DECLARATION,
+            column=".".join((*at, key)),
+            value=value,
+            line=line_of(study.text, (*at, key)),
+        )
+        for key, value, rule, remedy in _misfits(study, endpoint)
+    ]
+    if not endpoint.substances:
+        endpoint = endpoint.model_copy(update={"substances": _counted_classes(study)})
+    return endpoint, faults
+
+
+def _counted_classes(study: StudyDeclaration) -> list[str]:
+    return [name for name in study.substances if name != NOT_COUNTED]
+
+
+def _misfits(study: StudyDeclaration, endpoint: Endpoint) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (key, value, rule, remedy) of what an endpoint asks and the study does not have."""
+    classes = _counted_classes(study)
+    for name in endpoint.substances:
+        if name not in classes:
+            yield (
+                "substances",
+                name,
+                f"a class of [substances]: {', '.join(classes) or 'none yet'}",
+                "Declare the class, with the names that stand in the records.",
+            )
+    if len(set(endpoint.sources)) < len(endpoint.sources):
+        yield "sources", ", ".join(endpoint.sources), "a source is listed once", "Take one out."
+    for source in dict.fromkeys(endpoint.sources):
+        if source not in study.tables:
+            yield (
+                "sources",
+                source,
+                "a source must be a table of the study",
+                f"Add [tables.{source}], or take it out.",
+            )
+    yield from _missing_tables(study, endpoint)
+    yield from _missing_columns(study, endpoint)
+    pattern = endpoint.pattern
+    if isinstance(pattern, KOfN) and pattern.k > pattern.n:
+        yield "pattern", f"k = {pattern.k}, n = {pattern.n}", "k is at most n", "Exchange them."
+    if isinstance(pattern, UseDays) and pattern.days > pattern.within_days:
+        yield (
+            "pattern",
+            f"{pattern.days} in {pattern.within_days} days",
+            "days is at most within_days",
+            "Exchange them.",
+        )
+    in_days = study.study.dates == "days"
+    if isinstance(endpoint.end, dt.date) and in_days:
+        yield "end", str(endpoint.end), "a day of a study in days is a whole number", "Write it so."
+    if isinstance(endpoint.end, int) and not in_days:
+        yield "end", str(endpoint.end), "a day of a study in dates is a date", 'Write "2021-12-31".'
+
+
+def _missing_tables(
+    study: StudyDeclaration, endpoint: Endpoint
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what needs a table that the study does not have."""
+    after = getattr(endpoint.origin, "after", None)
+    needs = [
+        ("origin", "treatments", "last_treatment" in (endpoint.origin.at, after)),
+        ("end", "outcomes", endpoint.end == "outcome"),
+        ("competing", "outcomes", bool(endpoint.competing)),
+    ]
+    for key, table, needed in needs:
+        if needed and table not in study.tables:
+            yield key, table, f"it needs the table {table}", f"Add [tables.{table}]."
+
+
+def _missing_columns(
+    study: StudyDeclaration, endpoint: Endpoint
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what needs a date column of patients that is not declared."""
+    patients = study.tables.get("patients")
+    covariates = patients.covariates if patients else {}
+    wanted = []
+    if isinstance(endpoint.origin, OriginColumn):
+        wanted.append(("origin", endpoint.origin.column))
+    if endpoint.entry is not None:
+        wanted.append(("entry", endpoint.entry.column))
+    for key, column in wanted:
+        if column != "enrolled" and covariates.get(column) != "date":
+            yield (
+                key,
+                column,
+                "it must be a date column of patients",
+                f'Declare it: [tables.patients] covariates = {{ {column} = "date" }}.',
+            )

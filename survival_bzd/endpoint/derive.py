@@ -1,0 +1,296 @@
+"""Evidence becomes time-to-event data, by the rules of an endpoint.
+
+The rules run as SQL, one file a step, in the order of `STEPS`; what is left to Python is to date
+the relapse inside its interval and to count the flow.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survival_bzd.endpoint.declaration import (
+    Consecutive,
+    Endpoint,
+    KOfN,
+    MissingAs,
+    UseDays,
+)
+from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
+from survival_bzd.records import Evidence
+from survival_bzd.records.schema import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PACKAGE = "survival_bzd.endpoint"
+NEVER = 1_000_000_000
+"""A day after every day."""
+STEPS = (
+    "observation",
+    "counted",
+    "assessed_day",
+    "origin",
+    "later",
+    "later_day",
+    "pattern",
+    "gap",
+    "decided",
+    "why",
+)
+ENTERED_TOO_LATE = "entered_after_end"
+
+
+def derive(evidence: Evidence, endpoint: Endpoint) -> TimeToEvent:
+    """Derive who was at risk for how long, and what ended it.
+
+    Parameters
+    ----------
+    evidence : statements about use.
+    endpoint : the rules; see the project's design of endpoints.
+
+    Returns
+    -------
+    TimeToEvent
+        One row per patient at risk, in the order of the patients table, in days, each with its
+        interval, reason, deciding record and the same in words; `flow` has everybody else.
+    """
+    _run(evidence, endpoint)
+    engine = evidence.records.engine
+    decided = engine.frame("SELECT * FROM why ORDER BY patient_line")
+    at_risk, flow = _population(decided, endpoint)
+    rows = decided[at_risk].reset_index(drop=True)
+    never_reached = (rows["decision"] == "not_reached").to_numpy()
+    lower = np.where(never_reached, 0.0, _days(rows["lower_day"]))
+    event = np.where(never_reached, _event_before_origin(rows, endpoint), rows["event"])
+    upper = np.where(event == 0, np.inf, np.where(never_reached, 0.0, _days(rows["upper_day"])))
+    entry = _entry(rows, endpoint)
+    return TimeToEvent(
+        _date(endpoint, lower, upper, _days(rows["detected"]), event == 1, never_reached),
+        event.astype(np.int64),
+        unit="days",
+        entry=entry,
+        lower=lower,
+        upper=upper,
+        causes=("relapse", *endpoint.competing),
+        label=endpoint.label,
+        patient_id=rows["patient_id"].to_numpy(),
+        reason=rows["reason"].to_numpy(),
+        why=rows["why"].to_numpy(),
+        file=rows["file"].to_numpy(),
+        line=rows["line"].to_numpy(),
+        origin_day=_days(rows["origin_day"]),
+        last_free=np.where(never_reached, 0.0, _days(rows["last_free"])),
+        covariates=_covariates(evidence, rows["patient_id"]),
+        flow=flow,
+    )
+
+
+def trace(evidence: Evidence, endpoint: Endpoint) -> pd.DataFrame:
+    """Return every statement of every patient and what the endpoint made of it.
+
+    Columns: patient_id, day and from_day (from the origin, or from where its search began), source,
+    verdict, subject, detail, role, file, line.
+    """
+    _run(evidence, endpoint)
+    evidence.records.engine.run(PACKAGE, "trace")
+    return evidence.records.engine.frame("SELECT * FROM trace")
+
+
+def conflicts(evidence: Evidence, endpoint: Endpoint) -> pd.DataFrame:
+    """Return the counted statements that contradict each other, and which verdict won.
+
+    Columns: patient_id, day (day number), source, subject, verdict, decided, file, line, kind.
+    """
+    _run(evidence, endpoint)
+    evidence.records.engine.run(PACKAGE, "conflict")
+    return evidence.records.engine.frame(
+        "SELECT * FROM conflict ORDER BY patient_id, day, source, line"
+    )
+
+
+def counts(evidence: Evidence, endpoint: Endpoint) -> dict[str, int]:
+    """Count what the rules set aside: conflicting days, and positives inside the washout."""
+    _run(evidence, endpoint)
+    engine = evidence.records.engine
+    engine.run(PACKAGE, "conflict")
+    days = (
+        "SELECT COUNT(*) FROM (SELECT DISTINCT patient_id, day FROM conflict WHERE kind = ?) AS d"
+    )
+    washed = "SELECT COUNT(*) FROM later WHERE washed_out = 1"
+    return {
+        "conflicts_between_sources": engine.rows(days, ["between sources"])[0][0],
+        "conflicts_within_a_source": engine.rows(days, ["within one source"])[0][0],
+        "washed_out": engine.rows(washed)[0][0],
+    }
+
+
+def sql(evidence: Evidence, endpoint: Endpoint) -> str:
+    """Return the text of every step that ran, for an auditor."""
+    _run(evidence, endpoint)
+    steps = evidence.records.engine.steps
+    return "\n\n".join(
+        f"-- {name}\nCREATE TABLE {name} AS\n{steps[name]};"
+        for name in ("statement", *STEPS)
+        if name in steps
+    )
+
+
+def _run(evidence: Evidence, endpoint: Endpoint) -> None:
+    """Run the steps; the last tables stay in the engine until another endpoint runs."""
+    engine = evidence.records.engine
+    if engine.derived_for == endpoint:
+        return
+    declaration = evidence.records.declaration
+    files = {
+        name: declaration.tables[name].file if name in declaration.tables else "" for name in TABLES
+    }
+    context = _context(endpoint)
+    for step in STEPS:
+        if step != "gap" or isinstance(endpoint.missing, MissingAs):
+            engine.run(PACKAGE, step, files=files, text="VARCHAR", never=NEVER, **context)
+    engine.derived_for = endpoint
+
+
+def _context(endpoint: Endpoint) -> dict[str, Any]:
+    """Return what the templates ask of an endpoint."""
+    positives, within_assessed, within_days = _pattern(endpoint)
+    end_day: int | None = None
+    if isinstance(endpoint.end, dt.date):
+        end_day = (endpoint.end - dt.date(1970, 1, 1)).days
+    elif isinstance(endpoint.end, int):
+        end_day = endpoint.end
+    missing = endpoint.missing
+    after = getattr(endpoint.origin, "after", endpoint.origin.at)
+    negatives = getattr(endpoint.origin, "negatives", 0)
+    return {
+        "entry_column": endpoint.entry.column if endpoint.entry else None,
+        "end_day": end_day,
+        "end_is_outcome": endpoint.end == "outcome",
+        "end_is_day": "1 = 1" if end_day is not None else "1 = 0",
+        "competing": endpoint.competing,
+        "sources": endpoint.sources,
+        "substances": endpoint.substances,
+        "conflict": endpoint.conflict,
+        "origin": endpoint.origin,
+        "no_search_day": {"use": "no_use", "last_treatment": "no_treatment"}.get(after, "no_date"),
+        "never_confirmed": f"never {negatives} consecutive days without use"
+        if negatives > 1
+        else "never a day without use",
+        "washout_days": endpoint.washout_days,
+        "positives": positives,
+        "within_assessed": within_assessed,
+        "within_days": within_days,
+        "missing": missing.rule if isinstance(missing, MissingAs) else "",
+        "gap_days": missing.gap_days if isinstance(missing, MissingAs) else 0,
+    }
+
+
+def _pattern(endpoint: Endpoint) -> tuple[int, int | None, int | None]:
+    """Return how many positives make a relapse, within how many assessed or calendar days."""
+    pattern = endpoint.pattern
+    if isinstance(pattern, Consecutive):
+        return pattern.k, pattern.k, None
+    if isinstance(pattern, KOfN):
+        return pattern.k, pattern.n, None
+    if isinstance(pattern, UseDays):
+        return pattern.days, None, pattern.within_days
+    return 1, None, None
+
+
+def _days(column: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return a column of day numbers, NaN where there is none."""
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _date(
+    endpoint: Endpoint,
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    detected: NDArray[np.float64],
+    relapsed: NDArray[np.bool_],
+    never_reached: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Date each relapse inside its interval; everybody else ends on the lower day."""
+    known = np.where(np.isnan(detected) | never_reached, upper, detected)
+    dated = {
+        "detected": known,
+        "onset": upper,
+        "midpoint": (lower + np.where(relapsed, upper, lower)) / 2,
+        "last_negative": lower,
+    }[endpoint.dated]
+    return np.where(relapsed, dated, lower)
+
+
+def _event_before_origin(rows: pd.DataFrame, endpoint: Endpoint) -> NDArray[np.int64]:
+    """Who never reached the origin fails at day 0, or has the competing event that came first."""
+    codes = {f"{cause}_before_origin": code for code, cause in enumerate(endpoint.competing, 2)}
+    return rows["reason"].map(lambda reason: codes.get(reason, 1)).to_numpy(dtype=np.int64)
+
+
+def _entry(rows: pd.DataFrame, endpoint: Endpoint) -> NDArray[np.float64] | None:
+    """Return late entries; whoever was found free on or before the origin has none."""
+    if endpoint.entry is None:
+        return None
+    entry = _days(rows["entry"])
+    return np.where(entry > 0, entry, np.nan)
+
+
+def _population(decided: pd.DataFrame, endpoint: Endpoint) -> tuple[NDArray[np.bool_], Flow]:
+    """Say who is at risk, and put every patient into one leaf of the flow."""
+    reached = (decided["decision"] != "not_reached").to_numpy()
+    at_risk = reached.copy()
+    outcome = (
+        decided["decision"]
+        .map({"relapse": "relapse", "gap": "relapse", "end": "censored"})
+        .where(decided["decision"] != "competing", decided["reason"])
+        .to_numpy(dtype=object)
+    )
+    outcome[(decided["event"] == 0).to_numpy() & reached] = "censored"
+    reason = decided["reason"].to_numpy(dtype=object)
+    too_late = _too_late(decided, endpoint) & reached
+    at_risk &= ~too_late
+    reason[too_late] = ENTERED_TOO_LATE
+    if endpoint.population == "intention":
+        at_risk |= ~reached
+        codes = _event_before_origin(decided, endpoint)
+        causes = np.array(["", "relapse", *endpoint.competing], dtype=object)
+        outcome[~reached] = causes[codes[~reached]]
+    outcome[~at_risk] = "not at risk"
+    leaves: Mapping[tuple[bool, str, str], int] = _tally(reached, outcome, reason)
+    flow = Flow(len(decided), tuple(FlowLeaf(*leaf, count) for leaf, count in leaves.items()))
+    return at_risk, flow
+
+
+def _too_late(decided: pd.DataFrame, endpoint: Endpoint) -> NDArray[np.bool_]:
+    """Say who entered the risk set on or after the day that the follow-up ended."""
+    if endpoint.entry is None:
+        return np.zeros(len(decided), dtype=bool)
+    lower, event = _days(decided["lower_day"]), decided["event"].to_numpy()
+    never = (decided["decision"] == "not_reached").to_numpy()
+    upper = np.where(event == 0, np.inf, _days(decided["upper_day"]))
+    time = _date(endpoint, lower, upper, _days(decided["detected"]), event == 1, never)
+    entry = _days(decided["entry"])
+    return (entry > 0) & (entry >= time)
+
+
+def _tally(
+    reached: NDArray[np.bool_], outcome: NDArray[np.object_], reason: NDArray[np.object_]
+) -> dict[tuple[bool, str, str], int]:
+    """Count the leaves: those who reached the origin first, relapse before the others."""
+    keys = list(zip(reached.tolist(), outcome.tolist(), reason.tolist(), strict=True))
+    rank = {"relapse": 0, "censored": 2, "not at risk": 3}
+    ordered = sorted(set(keys), key=lambda key: (not key[0], rank.get(key[1], 1), key[1], key[2]))
+    return {key: keys.count(key) for key in ordered}
+
+
+def _covariates(evidence: Evidence, patients: pd.Series[Any]) -> pd.DataFrame | None:
+    """Return the covariates of the patients at risk, in their order."""
+    table = evidence.records.declaration.tables["patients"]
+    names = list(table.covariates)
+    frame = evidence.records.engine.frame("SELECT * FROM patients ORDER BY line")
+    return frame.set_index("patient_id").loc[patients, names].reset_index(drop=True)

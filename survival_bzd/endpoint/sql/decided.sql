@@ -1,0 +1,136 @@
+{# What ended each patient's follow-up, when, and by which record: the earliest of relapse, gap,
+   competing event and end of observation; on one day, in that order. #}
+WITH candidate AS (
+    SELECT
+        origin.*,
+        COALESCE(pattern.detected_day, {{ never }}) AS relapse_day,
+        {% if missing %}COALESCE(gap.gap_day, {{ never }}){% else %}{{ never }}{% endif %} AS gap_day,
+        CASE WHEN origin.competing_day >= origin.origin_day THEN origin.competing_day ELSE {{ never }} END AS event_day,
+        COALESCE(origin.end_day, {{ never }}) AS last_day,
+        pattern.lower_day AS pattern_lower, pattern.upper_day AS pattern_upper,
+        pattern.first_day, pattern.first_exact, pattern.detected_day,
+        pattern.statement_id AS pattern_statement,
+        {% if missing %}gap.lower_day{% else %}CAST(NULL AS INTEGER){% endif %} AS gap_lower
+    FROM origin
+    LEFT JOIN pattern ON pattern.patient_id = origin.patient_id
+    {% if missing %}LEFT JOIN gap ON gap.patient_id = origin.patient_id{% endif %}
+
+),
+decided AS (
+    SELECT
+        candidate.*,
+        CASE
+            WHEN origin_day IS NULL THEN 'not_reached'
+            WHEN relapse_day < {{ never }} AND relapse_day <= gap_day AND relapse_day <= event_day
+                AND relapse_day <= last_day THEN 'relapse'
+            WHEN gap_day < {{ never }} AND gap_day <= event_day AND gap_day <= last_day THEN 'gap'
+            WHEN event_day < {{ never }} AND event_day <= last_day THEN 'competing'
+            ELSE 'end'
+        END AS decision
+    FROM candidate
+),
+free AS (
+    SELECT
+        decided.patient_id,
+        MAX(later_day.day) AS last_free_day
+    FROM decided
+    JOIN later_day ON later_day.patient_id = decided.patient_id AND later_day.used = 0
+    WHERE later_day.day <= CASE decided.decision
+        WHEN 'relapse' THEN decided.pattern_lower
+        WHEN 'gap' THEN decided.gap_lower
+        WHEN 'competing' THEN decided.competing_day
+        ELSE {{ never }} END
+    GROUP BY decided.patient_id
+),
+interval_of AS (
+    SELECT
+        decided.*,
+        COALESCE(free.last_free_day, decided.origin_day) AS last_free_day,
+        later_day.statement_id AS free_statement,
+        CASE decided.decision
+            WHEN 'relapse' THEN decided.pattern_lower
+            WHEN 'gap' THEN decided.gap_lower
+            WHEN 'competing' THEN decided.competing_day
+            WHEN 'end' THEN COALESCE(free.last_free_day, decided.origin_day)
+        END AS lower_day,
+        CASE decided.decision
+            WHEN 'relapse' THEN decided.pattern_upper
+            WHEN 'gap' THEN decided.gap_day
+            WHEN 'competing' THEN decided.competing_day
+        END AS upper_day,
+        CASE
+            WHEN decided.decision = 'relapse' OR (decided.decision = 'gap' AND '{{ missing }}' = 'relapse')
+                THEN 1
+            WHEN decided.decision = 'competing' THEN
+                CASE decided.competing_outcome
+                {% for outcome in competing %}
+                WHEN {{ outcome | literal }} THEN {{ loop.index + 1 }}
+                {% endfor %}
+                ELSE 0 END
+            ELSE 0
+        END AS event,
+        CASE decided.decision
+            WHEN 'not_reached' THEN decided.not_reached
+            WHEN 'relapse' THEN 'pattern'
+            WHEN 'gap' THEN 'gap'
+            WHEN 'competing' THEN decided.competing_outcome
+            ELSE CASE
+                WHEN decided.outcome IS NOT NULL
+                    AND decided.outcome_day <= decided.last_day THEN decided.outcome
+                WHEN spoken.last_spoken IS NULL THEN 'nothing_recorded'
+                WHEN {{ end_is_day }} AND spoken.last_spoken_ever > decided.last_day THEN 'cut_off'
+                ELSE 'last_statement' END
+        END AS reason
+    FROM decided
+    LEFT JOIN free ON free.patient_id = decided.patient_id
+    LEFT JOIN later_day ON later_day.patient_id = free.patient_id
+        AND later_day.day = free.last_free_day
+    LEFT JOIN (
+        SELECT
+            statement.patient_id,
+            MAX(CASE WHEN statement.verdict IN ('use', 'no_use') THEN statement.to_day END) AS last_spoken_ever,
+            MAX(later.to_day) AS last_spoken
+        FROM statement
+        LEFT JOIN later ON later.statement_id = statement.statement_id
+            AND later.verdict IN ('use', 'no_use')
+        GROUP BY statement.patient_id
+    ) AS spoken ON spoken.patient_id = decided.patient_id
+)
+SELECT
+    ended.patient_id, ended.patient_line, ended.decision, ended.event, ended.reason,
+    ended.origin_day, ended.search_day, ended.origin_statement, ended.pattern_statement,
+    ended.entry_day - ended.origin_day AS entry,
+    ended.lower_day - ended.origin_day AS lower_day,
+    CASE WHEN ended.event > 0 THEN ended.upper_day - ended.origin_day END AS upper_day,
+    ended.last_free_day - ended.origin_day AS last_free,
+    CASE ended.decision
+        WHEN 'not_reached' THEN ended.search_day
+        WHEN 'relapse' THEN ended.detected_day
+        WHEN 'gap' THEN ended.gap_day
+        WHEN 'competing' THEN ended.competing_day
+        ELSE ended.last_free_day
+    END AS decided_on,
+    CASE ended.decision
+        WHEN 'relapse' THEN relapse.file
+        WHEN 'competing' THEN {{ files.outcomes | literal }}
+        WHEN 'not_reached' THEN CASE
+            WHEN ended.competing_outcome IS NOT NULL AND ended.reason = ended.competing_outcome || '_before_origin'
+                THEN {{ files.outcomes | literal }} ELSE {{ files.patients | literal }} END
+        ELSE COALESCE(free.file, ended.origin_file)
+    END AS file,
+    CASE ended.decision
+        WHEN 'relapse' THEN relapse.line
+        WHEN 'competing' THEN ended.competing_line
+        WHEN 'not_reached' THEN CASE
+            WHEN ended.competing_outcome IS NOT NULL AND ended.reason = ended.competing_outcome || '_before_origin'
+                THEN ended.competing_line ELSE ended.patient_line END
+        ELSE COALESCE(free.line, ended.origin_line)
+    END AS line,
+    relapse.source AS relapse_source, relapse.subject AS relapse_subject,
+    relapse.detail AS relapse_detail, ended.detected_day - ended.origin_day AS detected,
+    ended.first_day - ended.origin_day AS first_positive, ended.first_exact,
+    ended.competing_outcome, ended.outcome, ended.outcome_day - ended.origin_day AS outcome_on,
+    ended.gap_day - ended.origin_day AS gap_on
+FROM interval_of AS ended
+LEFT JOIN statement AS relapse ON relapse.statement_id = ended.pattern_statement
+LEFT JOIN statement AS free ON free.statement_id = ended.free_statement

@@ -1,0 +1,85 @@
+{# Where each patient's clock starts, and the record that says so; or why it never does. #}
+{% set competing_first %}
+observation.competing_day < COALESCE(found.day, observation.competing_day + 1)
+            AND observation.competing_day <= COALESCE(observation.end_day, observation.competing_day)
+{%- endset %}
+WITH search AS (
+    SELECT
+        observation.patient_id,
+        {% if origin.after is defined and origin.after == 'use' %}
+        (SELECT MIN(day) FROM assessed_day WHERE used = 1 AND assessed_day.patient_id = observation.patient_id)
+        {% elif origin.at == 'last_treatment' or (origin.after is defined and origin.after == 'last_treatment') %}
+        (SELECT MAX(day) FROM treatments WHERE treatments.patient_id = observation.patient_id)
+        {% elif origin.at == 'column' %}
+        patients.{{ origin.column | name }}
+        {% else %}
+        patients.enrolled
+        {% endif %} AS day
+    FROM observation JOIN patients ON patients.patient_id = observation.patient_id
+),
+{% if origin.negatives is defined %}
+numbered AS (
+    SELECT
+        assessed_day.patient_id, assessed_day.day, assessed_day.used, assessed_day.statement_id,
+        ROW_NUMBER() OVER (PARTITION BY assessed_day.patient_id ORDER BY assessed_day.day) AS place
+    FROM assessed_day
+    JOIN search ON search.patient_id = assessed_day.patient_id AND assessed_day.day > search.day
+),
+free AS (
+    SELECT
+        patient_id, day, place, statement_id,
+        LAG(place, {{ origin.negatives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_place,
+        LAG(day, {{ origin.negatives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_day,
+        LAG(statement_id, {{ origin.negatives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_statement
+    FROM numbered
+    WHERE used = 0
+),
+found AS (
+    SELECT
+        patient_id,
+        {{ 'first_day' if origin.at == 'first_negative' else 'day' }} AS day,
+        {{ 'first_statement' if origin.at == 'first_negative' else 'statement_id' }} AS statement_id,
+        ROW_NUMBER() OVER (PARTITION BY patient_id ORDER BY day) AS place
+    FROM free
+    WHERE first_place = place - {{ origin.negatives - 1 }}
+),
+{% else %}
+found AS (
+    SELECT patient_id, day, CAST(NULL AS BIGINT) AS statement_id, 1 AS place
+    FROM search
+    WHERE day IS NOT NULL
+),
+{% endif %}
+treated AS (
+    SELECT
+        patient_id, line,
+        ROW_NUMBER() OVER (PARTITION BY patient_id ORDER BY day DESC, line) AS place
+    FROM treatments
+    WHERE day IS NOT NULL
+)
+SELECT
+    observation.*, search.day AS search_day, found.statement_id AS origin_statement,
+    CASE
+        WHEN {{ competing_first }} THEN NULL
+        WHEN observation.end_day < found.day THEN NULL
+        ELSE found.day
+    END AS origin_day,
+    CASE
+        WHEN {{ competing_first }} THEN observation.competing_outcome || '_before_origin'
+        WHEN observation.end_day < found.day THEN 'observation_ended_before_origin'
+        WHEN found.day IS NOT NULL THEN NULL
+        WHEN search.day IS NULL THEN {{ no_search_day | literal }}
+        ELSE 'never_confirmed'
+    END AS not_reached,
+    {% if origin.negatives is defined %}
+    statement.file AS origin_file, statement.line AS origin_line
+    {% elif origin.at == 'last_treatment' %}
+    {{ files.treatments | literal }} AS origin_file, treated.line AS origin_line
+    {% else %}
+    {{ files.patients | literal }} AS origin_file, observation.patient_line AS origin_line
+    {% endif %}
+FROM observation
+JOIN search ON search.patient_id = observation.patient_id
+LEFT JOIN found ON found.patient_id = observation.patient_id AND found.place = 1
+LEFT JOIN treated ON treated.patient_id = observation.patient_id AND treated.place = 1
+LEFT JOIN statement ON statement.statement_id = found.statement_id
