@@ -1,0 +1,5 @@
+"""Results become figures, tables, numbers and prose. No statistics; the only place that rounds."""
+
+from survival_bzd.report.paper import Artefact, artefacts
+
+__all__ = ["Artefact", "artefacts"]

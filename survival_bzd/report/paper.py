@@ -1,0 +1,91 @@
+"""Results -> every file of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from survival_bzd.report.conventions import conventions
+from survival_bzd.report.curves import risk_csv, steps_csv
+from survival_bzd.report.methods import methods, methods_markdown
+from survival_bzd.report.numbers import Numbers, numbers_json, numbers_tex, typst_numbers
+from survival_bzd.report.paper_numbers import paper_numbers
+from survival_bzd.report.paper_tables import paper_tables
+from survival_bzd.report.rendering import TEXT_FORMS, escape_typst, render
+from survival_bzd.report.table import Table
+from survival_bzd.report.time_axis import axis_ticks
+from survival_bzd.report.word import word
+
+if TYPE_CHECKING:
+    from survival_bzd.report.paper_results import PaperResults
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A file of the paper.
+
+    Attributes
+    ----------
+    path : where it goes, relative to the paper's folder, with ``/``.
+    content : its bytes. Equal results give equal bytes.
+    """
+
+    path: str
+    content: bytes
+
+
+def artefacts(results: PaperResults) -> tuple[Artefact, ...]:
+    """Make every file that a paper consists of.
+
+    Nothing is written here, and the manifest is the caller's: it knows inputs and command.
+
+    Parameters
+    ----------
+    results : what the paper reports.
+
+    Returns
+    -------
+    tuple of Artefact
+        ``curves/*.csv``, ``tables/*``, ``figures/*``, ``numbers.*`` and ``methods.md``.
+    """
+    tables = paper_tables(results)
+    numbers = paper_numbers(results)
+    return (
+        *_curves(results),
+        *(file for table in tables for file in _table(table)),
+        *_numbers(results, numbers),
+        _text("methods.md", methods_markdown(results)),
+    )
+
+
+def _text(path: str, text: str) -> Artefact:
+    return Artefact(path, text.encode("utf-8"))
+
+
+def _curves(results: PaperResults) -> Iterator[Artefact]:
+    synthetic = results.synthetic
+    ticks = axis_ticks(results.curves)
+    yield _text("curves/relapse_free.csv", steps_csv(results.curves, synthetic=synthetic))
+    risk = risk_csv(results.curves, ticks, synthetic=synthetic)
+    yield _text("curves/relapse_free_at_risk.csv", risk)
+    if results.follow_up:
+        yield _text("curves/follow_up.csv", steps_csv(results.follow_up, synthetic=synthetic))
+
+
+def _table(table: Table) -> Iterator[Artefact]:
+    for ending, form in TEXT_FORMS.items():
+        yield _text(f"tables/{table.key}.{ending}", render(table, form))
+    yield Artefact(f"tables/{table.key}.docx", word(table))
+
+
+def _numbers(results: PaperResults, numbers: Numbers) -> Iterator[Artefact]:
+    written = numbers_json(
+        numbers,
+        study=results.study,
+        synthetic=results.synthetic,
+        unit=results.tte.unit,
+        conventions=conventions(results),
+    )
+    yield _text("numbers.json", written)
+    yield _text("numbers.tex", numbers_tex(numbers, synthetic=results.synthetic))

@@ -1,0 +1,256 @@
+"""Results -> every number that the text of the paper may cite."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from survival_bzd.report.numbers import Numbers
+from survival_bzd.report.phrases import (
+    percent_with_limits,
+    proportion_phrase,
+    ratio_with_limits,
+    three,
+    time_phrase,
+    with_level,
+)
+from survival_bzd.report.rounding import (
+    NOT_REACHED,
+    count,
+    decimal,
+    displayed_unit,
+    level,
+    p_value,
+    percent,
+    person_unit,
+    rate,
+    ratio,
+    shown_time,
+    with_p,
+)
+from survival_bzd.report.wording import fitted_by, slug, slugs, window_words
+
+if TYPE_CHECKING:
+    from survival_bzd.estimate import CoxFit, HazardTable, KaplanMeier, RestrictedMean
+    from survival_bzd.report.paper_results import Characteristic, PaperResults
+
+
+def paper_numbers(results: PaperResults) -> Numbers:
+    """Collect the numbers of a paper.
+
+    Parameters
+    ----------
+    results : what the paper reports.
+
+    Returns
+    -------
+    Numbers
+        Times in `results.tte.unit`, fractions between 0 and 1 except under ``.percent``, whose
+        ``.lower`` and ``.upper`` beside it are percentages too. Texts are in the units a reader
+        sees. Those of a group carry the covariate and the group in the key.
+    """
+    numbers = Numbers()
+    _proportions(numbers, results)
+    _patients(numbers, results)
+    for curve in results.curves:
+        _curve(numbers, results, curve)
+    for curve in results.follow_up:
+        _median(numbers, f"{_named('follow_up', results, curve.group)}.median", curve)
+    _described(numbers, results)
+    for mean in results.restricted_means:
+        _restricted_mean(numbers, results, mean)
+    for table in results.hazards:
+        _hazard(numbers, results, table)
+    formulas = slugs(fit.formula for fit in results.cox)
+    for fit in results.cox:
+        _cox(numbers, fit, formulas[fit.formula])
+    _logrank(numbers, results)
+    _records(numbers, results)
+    return numbers
+
+
+def _named(root: str, results: PaperResults, group: str | None) -> str:
+    """Put the group into a key; everybody's has none."""
+    if group is None:
+        return root
+    names = slugs(curve.group for curve in results.curves if curve.group is not None)
+    return f"{root}.{slug(results.by or 'group')}_{names[group]}"
+
+
+def _count(numbers: Numbers, key: str, value: float) -> None:
+    whole = float(value).is_integer()
+    numbers.add(f"{key}.n", int(value) if whole else value, count(value))
+
+
+def _proportions(numbers: Numbers, results: PaperResults) -> None:
+    for counted in results.proportions:
+        key, one = counted.key, counted.proportion
+        _count(numbers, key, one.successes)
+        numbers.add(f"{key}.of", int(one.n), count(one.n))
+        numbers.add(f"{key}.percent", 100 * one.estimate, f"{percent(one.estimate)}%")
+        numbers.add(f"{key}.lower", 100 * one.lower, percent(one.lower))
+        numbers.add(f"{key}.upper", 100 * one.upper, percent(one.upper))
+        numbers.phrase(f"{key}.phrase", proportion_phrase(one))
+
+
+def _patients(numbers: Numbers, results: PaperResults) -> None:
+    tte = results.tte
+    _count(numbers, "at_risk", tte.n)
+    _count(numbers, "relapses", int(tte.relapsed.sum()))
+    _count(numbers, "not_relapsed", tte.n - int(tte.relapsed.sum()))
+    for code, cause in enumerate(tte.causes[1:], start=2):
+        _count(numbers, f"competing.{slug(cause)}", int((tte.event == code).sum()))
+    _count(numbers, "censored", int((tte.event == 0).sum()))
+    if results.flow is None:
+        return
+    _count(numbers, "enrolled", results.flow.enrolled)
+    _count(numbers, "reached_origin", results.flow.reached)
+    _count(numbers, "not_reached", results.flow.enrolled - results.flow.reached)
+    for leaf in results.flow.leaves:
+        stem = "reached" if leaf.reached else "not_reached"
+        key = f"flow.{stem}.{slug(leaf.outcome)}.{slug(leaf.reason)}"
+        _count(numbers, key, leaf.patients)
+
+
+def _curve(numbers: Numbers, results: PaperResults, curve: KaplanMeier) -> None:
+    root = _named("relapse_free", results, curve.group)
+    if curve.group is not None:
+        _count(numbers, _named("at_risk", results, curve.group), curve.n)
+        _count(numbers, _named("relapses", results, curve.group), curve.n_events)
+    if results.horizons:
+        at = curve.at([horizon.time for horizon in results.horizons])
+        for place, horizon in enumerate(results.horizons):
+            values = (float(at.survival[place]), float(at.lower[place]), float(at.upper[place]))
+            reason = at.reasons[place]
+            key = f"{root}.{horizon.key}"
+            for name, value in zip(("estimate", "lower", "upper"), values, strict=True):
+                sign = "%" if name == "estimate" and not math.isnan(value) else ""
+                numbers.add(f"{key}.{name}", value, f"{percent(value)}{sign}", reason)
+            _count(numbers, f"{key}.at_risk", float(at.at_risk[place]))
+            phrase = with_level(three(values, percent), curve.confidence, "%")
+            numbers.phrase(f"{key}.phrase", phrase)
+    _median(numbers, f"{_named('time_to_relapse', results, curve.group)}.median", curve)
+
+
+def _median(numbers: Numbers, key: str, curve: KaplanMeier) -> None:
+    median, unit = curve.median, curve.unit
+    values = (median.estimate, median.lower, median.upper)
+    texts = three(values, lambda time: shown_time(time, unit, undefined=NOT_REACHED))
+    reason = median.reason or "not reached"
+    for name, value, text in zip(("estimate", "lower", "upper"), values, texts, strict=True):
+        words = _in_unit(text, unit) if name == "estimate" else text
+        numbers.add(f"{key}.{name}", value, words, reason if math.isnan(value) else "")
+    numbers.phrase(f"{key}.phrase", time_phrase(texts, curve.confidence, unit))
+
+
+def _in_unit(text: str, unit: str) -> str:
+    """Put the unit after a time, unless the text is that there is none."""
+    return f"{text} {displayed_unit(unit)}" if text[:1].isdigit() else text
+
+
+def _described(numbers: Numbers, results: PaperResults) -> None:
+    """Describe the patients, and how long everybody enrolled was followed."""
+    unit = results.tte.unit
+    one = results.follow_up_described
+    if one is not None:
+        _count(numbers, "follow_up.observed", one.n)
+        for name in _SUMMARIES:
+            value = getattr(one, name)
+            text = _in_unit(shown_time(value, unit), unit)
+            numbers.add(f"follow_up.observed.{name}", value, text)
+    names = slugs(one.name for one in results.characteristics)
+    for one in results.characteristics:
+        root = f"characteristics.{names[one.name]}"
+        _characteristic(numbers, _named(root, results, one.group), one)
+
+
+_SUMMARIES = ("mean", "sd", "median", "lower_quartile", "upper_quartile", "minimum", "maximum")
+
+
+def _characteristic(numbers: Numbers, key: str, one: Characteristic) -> None:
+    _count(numbers, key, one.n)
+    _count(numbers, f"{key}.missing", one.missing)
+    if not one.levels:
+        for name in _SUMMARIES:
+            value = getattr(one, name)
+            numbers.add(f"{key}.{name}", value, decimal(value, 1))
+    levels = slugs(name for name, _ in one.levels)
+    for name, patients in one.levels:
+        _count(numbers, f"{key}.{levels[name]}", patients)
+        share = patients / one.n if one.n else math.nan
+        numbers.add(f"{key}.{levels[name]}.percent", 100 * share, f"{percent(share)}%")
+
+
+def _restricted_mean(numbers: Numbers, results: PaperResults, mean: RestrictedMean) -> None:
+    key = _named("restricted_mean", results, mean.group)
+    values = (mean.estimate, mean.lower, mean.upper)
+    texts = three(values, lambda time: shown_time(time, mean.unit))
+    for name, value, text in zip(("estimate", "lower", "upper"), values, texts, strict=True):
+        numbers.add(f"{key}.{name}", value, _in_unit(text, mean.unit))
+    numbers.add(f"{key}.std_error", mean.std_error, shown_time(mean.std_error, mean.unit))
+    numbers.add(f"{key}.tau", mean.tau, _in_unit(shown_time(mean.tau, mean.unit), mean.unit))
+    numbers.phrase(f"{key}.phrase", time_phrase(texts, mean.confidence, mean.unit))
+
+
+def _hazard(numbers: Numbers, results: PaperResults, table: HazardTable) -> None:
+    root = _named("hazard", results, table.group)
+    for place, (start, end) in enumerate(zip(table.lower_edge, table.upper_edge, strict=True)):
+        key = f"{root}.{window_words(float(start), float(end), table.unit)[0]}"
+        _count(numbers, f"{key}.events", float(table.events[place]))
+        person_time = float(table.person_time[place])
+        shown = f"{shown_time(person_time, table.unit)} {person_unit(table.unit)}"
+        numbers.add(f"{key}.person_time", person_time, shown)
+        for name in ("rate", "lower", "upper"):
+            value = float(getattr(table, name)[place])
+            reason = "nobody was at risk" if person_time == 0 else ""
+            numbers.add(f"{key}.{name}", value, rate(value, table.unit), reason)
+
+
+def _cox(numbers: Numbers, fit: CoxFit, formula: str) -> None:
+    root = f"cox.{formula}.{fitted_by(fit)}"
+    _count(numbers, root, fit.n)
+    _count(numbers, f"{root}.events", fit.n_events)
+    _count(numbers, f"{root}.left_out", fit.left_out)
+    per = fit.events_per_parameter
+    numbers.add(f"{root}.events_per_parameter", per, decimal(per, 1))
+    names = slugs(fit.terms)
+    for place, term in enumerate(fit.terms):
+        key = f"{root}.{names[term]}"
+        values = tuple(float(getattr(fit, name)[place]) for name in _RATIOS)
+        reason = "the likelihood is monotone" if term in fit.separated else ""
+        for name, value in zip(_RATIOS, values, strict=True):
+            numbers.add(f"{key}.{name}", value, ratio(value), reason)
+        p = float(fit.p_value[place])
+        numbers.add(f"{key}.p_value", p, p_value(p))
+        numbers.phrase(f"{key}.phrase", f"{ratio_with_limits(*values)}; {with_p(p)}")
+    tests = slugs(test.term for test in fit.proportional_hazards)
+    for test in fit.proportional_hazards:
+        key = f"{root}.proportional_hazards.{tests[test.term]}"
+        numbers.add(f"{key}.p_value", test.p_value, p_value(test.p_value))
+
+
+_RATIOS = ("hazard_ratio", "lower", "upper")
+
+
+def _logrank(numbers: Numbers, results: PaperResults) -> None:
+    test = results.logrank
+    if test is None:
+        return
+    numbers.add("logrank.statistic", test.statistic, decimal(test.statistic, 2))
+    _count(numbers, "logrank.df", test.df)
+    numbers.add("logrank.p_value", test.p_value, p_value(test.p_value))
+    words = f"log-rank \N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO} = "
+    words += f"{decimal(test.statistic, 2)}, {count(test.df)} df, {with_p(test.p_value)}"
+    numbers.phrase("logrank.phrase", words)
+
+
+def _records(numbers: Numbers, results: PaperResults) -> None:
+    records = results.records
+    if records is None:
+        return
+    for source, verdict, statements in records.statements:
+        _count(numbers, f"records.{source}.{verdict}", statements)
+    _count(numbers, "records.conflicts", records.conflicts)
+    _count(numbers, "records.washed_out", records.washed_out)
+    for table, rows in records.undated:
+        _count(numbers, f"records.undated.{table}", rows)

@@ -1,0 +1,175 @@
+"""The words that tables, figures and prose share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import chain, count
+from typing import TYPE_CHECKING
+
+from survival_bzd.report.rounding import (
+    DAYS_PER_MONTH,
+    decimal,
+    digits,
+    displayed_unit,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from survival_bzd.endpoint.time_to_event import FlowLeaf
+    from survival_bzd.estimate import CoxFit
+    from survival_bzd.report.paper_results import EndpointFacts
+
+SYNTHETIC = "Synthetic data"
+"""Stands on every table, figure and document of a study whose records are made up."""
+
+FEW_AT_RISK = 5
+"""A curve with fewer patients at risk than this is drawn lighter: its end rests on very few."""
+
+AT_RISK_NOTE = (
+    "Number at risk at t: patients followed to t or longer, those who relapse at t included"
+)
+
+ORIGINS = {
+    "confirmed_abstinence": "confirmed abstinence",
+    "first_negative": "the first negative sample",
+    "enrolment": "enrolment",
+    "last_treatment": "the last treatment",
+}
+"""Time zero, as an axis label says it after "since"."""
+
+SOURCES = {
+    "visits": "self-report at visits",
+    "urine": "urine samples",
+    "use_days": "use calendars",
+    "use_windows": "use calendars' covered periods",
+    "fills": "prescription fills",
+}
+
+VERDICTS = {
+    "use": "use",
+    "no_use": "no use",
+    "possession": "possession",
+    "not_assessed": "not assessed",
+}
+
+_OUTCOMES = {"relapse": "Relapsed", "censored": "Censored", "not at risk": "Not at risk"}
+
+
+def spaced(code: str) -> str:
+    """Write a coded name as words: ``last_statement`` becomes ``last statement``."""
+    return code.replace("_", " ").strip()
+
+
+def sentence(words: str) -> str:
+    """Start words with a capital, leaving the others as they are."""
+    return words[:1].upper() + words[1:]
+
+
+def slug(words: str) -> str:
+    """Write words as part of a key: ``C(grp)[T.patchOnly]`` becomes ``grp_patch_only``.
+
+    Examples
+    --------
+    >>> slug("dose + C(sex)"), slug("sex[T.male]"), slug("Taper + CBT")
+    ('dose_sex', 'sex_male', 'taper_cbt')
+    """
+    bare = re.sub(r"\bC\(", "", words).replace("[T.", "[")
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", bare)
+    return re.sub(r"[^0-9a-z]+", "_", split.lower()).strip("_") or "_"
+
+
+def slugs(names: Iterable[str]) -> dict[str, str]:
+    """Give each name a slug of its own, numbering those that would share one.
+
+    Examples
+    --------
+    >>> slugs(["A+", "A-", "B"])
+    {'A+': 'a', 'A-': 'a_2', 'B': 'b'}
+    """
+    given: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        stem = slug(name)
+        candidates = chain([stem], (f"{stem}_{number}" for number in count(2)))
+        given[name] = next(one for one in candidates if one not in given.values())
+    return given
+
+
+def time_zero(endpoint: EndpointFacts) -> str:
+    """Name the origin; empty where the times came ready made."""
+    code = str(endpoint.origin.get("at", ""))
+    if code == "column":
+        return spaced(str(endpoint.origin.get("column", "the origin")))
+    return ORIGINS.get(code, spaced(code))
+
+
+def axis_label(endpoint: EndpointFacts, unit: str) -> str:
+    """Label a time axis with its unit and origin, such as ``Months since enrolment``."""
+    origin = time_zero(endpoint)
+    words = sentence(spaced(displayed_unit(unit)))
+    return f"{words} since {origin}" if origin else f"{words} of follow-up"
+
+
+def month_of(day: float) -> int | None:
+    """Return m where `day` is the horizon floor(30.4375 m) of m months, else None.
+
+    Examples
+    --------
+    >>> month_of(365.0), month_of(84.0)
+    (12, None)
+    """
+    months = round(day / DAYS_PER_MONTH)
+    return months if int(DAYS_PER_MONTH * months) == day else None
+
+
+def window_words(lower: float, upper: float, unit: str) -> tuple[str, str]:
+    """Name a window of time: its key, such as ``month_0_3``, and its words, ``0 to 3 months``."""
+    if unit == "days":
+        months = month_of(lower), month_of(upper)
+        if None not in months:
+            return f"month_{months[0]}_{months[1]}", f"{months[0]} to {months[1]} months"
+    edges = digits(lower), digits(upper)
+    key = f"{slug(unit).removesuffix('s')}_{slug(edges[0])}_{slug(edges[1])}"
+    return key, f"{edges[0]} to {edges[1]} {unit}"
+
+
+def tick(value: float) -> str:
+    """Write a time of an axis or a table: whole if it is."""
+    return digits(value) if float(value).is_integer() else decimal(value, 1)
+
+
+def leaf_words(leaf: FlowLeaf) -> str:
+    """Say a leaf of the flow: its outcome, and its reason where that adds something."""
+    outcome = _OUTCOMES.get(leaf.outcome, sentence(spaced(leaf.outcome)))
+    reason = spaced(leaf.reason)
+    if not reason or leaf.reason in (leaf.outcome, "pattern"):
+        return outcome
+    if not leaf.reached and leaf.outcome == "not at risk":
+        return sentence(reason)
+    return f"{outcome}: {reason}"
+
+
+def term_words(term: str, covariates: pd.DataFrame | None) -> str:
+    """Say a coefficient: a level is named with the level it is compared with.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> term_words("C(sex)[T.male]", pd.DataFrame({"sex": ["male", "female"]}))
+    'sex: male vs female'
+    """
+    matched = re.fullmatch(r"(?:C\()?([^\[\]()]+)\)?\[(?:T\.)?(.+)\]", term)
+    if matched is None:
+        return spaced(term)
+    column, shown = matched.groups()
+    words = f"{spaced(column)}: {shown}"
+    if covariates is None or column not in covariates.columns:
+        return words
+    reference = sorted(covariates[column].dropna().unique())[0]
+    return words if str(reference) == shown else f"{words} vs {reference}"
+
+
+def fitted_by(fit: CoxFit) -> str:
+    """Name what makes two fits of one formula differ: ``firth``, or how ties are handled."""
+    return fit.ties if fit.penalty == "none" else fit.penalty
