@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from survival_bzd.report.rounding import counted, displayed_unit, level, listed, shown_time
 from survival_bzd.report.wording import (
     FEW_AT_RISK,
+    LIMITS,
     SOURCES,
     SYNTHETIC,
     fitted_by,
@@ -77,7 +78,8 @@ def _were(number: float) -> str:
 
 def _endpoint(endpoint: EndpointFacts) -> Iterator[str]:
     if not endpoint.origin:
-        yield f"The event was: {endpoint.label}. Times and events were supplied, one row per patient."
+        yield f"The event was: {endpoint.label}."
+        yield "Times and events were supplied, one row per patient."
         return
     yield f"The endpoint was: {endpoint.label}."
     yield _origin(endpoint)
@@ -236,14 +238,11 @@ def _models(results: PaperResults) -> Iterator[str]:
     if "firth" in kinds:
         yield (
             "Because of separation or fewer than 5 events per parameter, fits by Firth's "
-            f"penalised likelihood with {_LIMITS[kinds['firth'].limits]} limits stand beside "
+            f"penalised likelihood with {LIMITS[kinds['firth'].limits]} limits stand beside "
             "them."
         )
     if any(fit.proportional_hazards for fit in results.cox):
         yield "Proportional hazards were tested after Grambsch and Therneau."
-
-
-_LIMITS = {"wald": "Wald", "profile": "profile likelihood"}
 
 
 def _software(results: PaperResults) -> Iterator[str]:

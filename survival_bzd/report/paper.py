@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from survival_bzd.report.conventions import conventions
 from survival_bzd.report.curves import risk_csv, steps_csv
-from survival_bzd.report.methods import methods, methods_markdown
-from survival_bzd.report.numbers import Numbers, numbers_json, numbers_tex, typst_numbers
+from survival_bzd.report.methods import methods_markdown
+from survival_bzd.report.numbers import Numbers, numbers_json, numbers_tex
 from survival_bzd.report.paper_numbers import paper_numbers
-from survival_bzd.report.paper_tables import paper_tables
-from survival_bzd.report.rendering import TEXT_FORMS, escape_typst, render
+from survival_bzd.report.rendering import TEXT_FORMS, render
 from survival_bzd.report.table import Table
+from survival_bzd.report.tables import paper_tables
 from survival_bzd.report.time_axis import axis_ticks
 from survival_bzd.report.word import word
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from survival_bzd.report.numbers import Numbers
 from survival_bzd.report.phrases import (
-    percent_with_limits,
     proportion_phrase,
     ratio_with_limits,
     three,
@@ -19,7 +18,6 @@ from survival_bzd.report.rounding import (
     count,
     decimal,
     displayed_unit,
-    level,
     p_value,
     percent,
     person_unit,
@@ -28,7 +26,7 @@ from survival_bzd.report.rounding import (
     shown_time,
     with_p,
 )
-from survival_bzd.report.wording import fitted_by, slug, slugs, window_words
+from survival_bzd.report.wording import chi_square, fitted_by, slug, slugs, window_words
 
 if TYPE_CHECKING:
     from survival_bzd.estimate import CoxFit, HazardTable, KaplanMeier, RestrictedMean
@@ -239,8 +237,7 @@ def _logrank(numbers: Numbers, results: PaperResults) -> None:
     numbers.add("logrank.statistic", test.statistic, decimal(test.statistic, 2))
     _count(numbers, "logrank.df", test.df)
     numbers.add("logrank.p_value", test.p_value, p_value(test.p_value))
-    words = f"log-rank \N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO} = "
-    words += f"{decimal(test.statistic, 2)}, {count(test.df)} df, {with_p(test.p_value)}"
+    words = f"log-rank {chi_square(test.statistic, test.df)}, {with_p(test.p_value)}"
     numbers.phrase("logrank.phrase", words)
 
 
@@ -250,7 +247,8 @@ def _records(numbers: Numbers, results: PaperResults) -> None:
         return
     for source, verdict, statements in records.statements:
         _count(numbers, f"records.{source}.{verdict}", statements)
-    _count(numbers, "records.conflicts", records.conflicts)
+    for kind in ("conflicts_between_sources", "conflicts_within_a_source"):
+        _count(numbers, f"records.{kind}", getattr(records, kind))
     _count(numbers, "records.washed_out", records.washed_out)
     for table, rows in records.undated:
         _count(numbers, f"records.undated.{table}", rows)

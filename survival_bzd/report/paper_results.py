@@ -134,13 +134,15 @@ class RecordCounts:
     Attributes
     ----------
     statements : (source, verdict, count) of the evidence, such as ``("urine", "no_use", 214)``.
-    conflicts : (patient, day) pairs on which two statements disagree.
+    conflicts_between_sources, conflicts_within_a_source : days on which statements of one patient
+        disagree.
     washed_out : positive samples inside the washout.
     undated : (table, count) of rows left out because they have no date.
     """
 
     statements: tuple[tuple[str, str, int], ...] = ()
-    conflicts: int = 0
+    conflicts_between_sources: int = 0
+    conflicts_within_a_source: int = 0
     washed_out: int = 0
     undated: tuple[tuple[str, int], ...] = ()
 

@@ -19,12 +19,12 @@ PLAIN_WIDTH = 100
 
 
 def escape_latex(text: str) -> str:
-    """Write text so that LaTeX prints it, with or without a Unicode engine.
+    r"""Write text so that LaTeX prints it, with or without a Unicode engine.
 
     Examples
     --------
-    >>> print(escape_latex("R&D_1: 5 % \N{GREATER-THAN OR EQUAL TO} 3"))
-    R\\&D\\_1: 5 \\% $\\geq$ 3
+    >>> print(escape_latex("R&D_1: 5 %"))
+    R\&D\_1: 5 \%
     """
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
@@ -47,7 +47,8 @@ def render(table: Table, form: str) -> str:
     Parameters
     ----------
     table : what to write.
-    form : ``"table"`` (plain text), ``"csv"``, ``"latex"``, ``"markdown"``, ``"html"``, ``"typst"``.
+    form : ``"table"`` (plain text), ``"csv"``, ``"latex"``, ``"markdown"``, ``"html"`` or
+        ``"typst"``.
 
     Returns
     -------

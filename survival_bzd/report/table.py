@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from survival_bzd.report.rounding import digits
 
 Value = float | int | str | bool | None
 """A cell of the CSV form. None and NaN are empty; booleans are ``true`` and ``false``."""
+
+Columns = tuple[tuple[str, tuple[Value, ...]], ...]
+"""(name, values) of the CSV form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ class Table:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     align: str
-    columns: tuple[tuple[str, tuple[Value, ...]], ...]
+    columns: Columns
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -52,7 +56,7 @@ class Table:
         return f"<Table {self.key}: {rows} of {len(self.header)}>"
 
 
-def csv(columns: tuple[tuple[str, tuple[Value, ...]], ...]) -> str:
+def csv(columns: Columns) -> str:
     r"""Write columns as CSV: 12 significant digits, ``\n`` line ends, undefined cells empty.
 
     Examples
@@ -81,3 +85,15 @@ def _quoted(text: str) -> str:
     if any(mark in text for mark in ',"\n\r') or text != text.strip():
         return '"' + text.replace('"', '""') + '"'
     return text
+
+
+def columns_of(lines: Sequence[Mapping[str, Value]]) -> Columns:
+    """Turn lines with the same names into the columns of a CSV form.
+
+    Examples
+    --------
+    >>> columns_of([{"arm": "A", "n": 7}, {"arm": "B", "n": 5}])
+    (('arm', ('A', 'B')), ('n', (7, 5)))
+    """
+    names = list(lines[0]) if lines else []
+    return tuple((name, tuple(line[name] for line in lines)) for name in names)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
-from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from survival_bzd.report.rounding import (
     DAYS_PER_MONTH,
+    count,
     decimal,
     digits,
     displayed_unit,
@@ -17,7 +18,7 @@ from survival_bzd.report.rounding import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from survival_bzd.endpoint.time_to_event import FlowLeaf
+    from survival_bzd.endpoint.time_to_event import FlowLeaf, TimeToEvent
     from survival_bzd.estimate import CoxFit
     from survival_bzd.report.paper_results import EndpointFacts
 
@@ -53,6 +54,13 @@ VERDICTS = {
     "possession": "possession",
     "not_assessed": "not assessed",
 }
+
+CHI_SQUARE = "\N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO}"
+
+FITS = {"efron": "Efron", "breslow": "Breslow", "exact": "Exact", "firth": "Firth"}
+"""How a table calls what `fitted_by` names."""
+
+LIMITS = {"wald": "Wald", "profile": "profile likelihood"}
 
 _OUTCOMES = {"relapse": "Relapsed", "censored": "Censored", "not at risk": "Not at risk"}
 
@@ -91,7 +99,7 @@ def slugs(names: Iterable[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     for name in dict.fromkeys(names):
         stem = slug(name)
-        candidates = chain([stem], (f"{stem}_{number}" for number in count(2)))
+        candidates = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(2)))
         given[name] = next(one for one in candidates if one not in given.values())
     return given
 
@@ -102,6 +110,26 @@ def time_zero(endpoint: EndpointFacts) -> str:
     if code == "column":
         return spaced(str(endpoint.origin.get("column", "the origin")))
     return ORIGINS.get(code, spaced(code))
+
+
+def origin_words(endpoint: EndpointFacts) -> str:
+    """Name time zero, as a title says it after "since"."""
+    return time_zero(endpoint) or "the start of follow-up"
+
+
+def group_words(by: str | None, group: str | None) -> str:
+    """Name a group with its covariate; everybody is "All"."""
+    return "All" if group is None else f"{spaced(by or 'group')}: {group}"
+
+
+def outcome_words(tte: TimeToEvent, event: int) -> str:
+    """Name an event code."""
+    return "censored" if event == 0 else spaced(tte.causes[event - 1])
+
+
+def chi_square(statistic: float, df: float) -> str:
+    """Write a chi-square statistic with its degrees of freedom."""
+    return f"{CHI_SQUARE} = {decimal(statistic, 2)}, {count(df)} df"
 
 
 def axis_label(endpoint: EndpointFacts, unit: str) -> str:
