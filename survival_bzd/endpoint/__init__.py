@@ -1,18 +1,30 @@
 """Evidence becomes time-to-event data, by declared rules, with a trace for every patient."""
 
 from survival_bzd.endpoint.declaration import Endpoint, declare
-from survival_bzd.endpoint.derive import conflicts, counts, derive, sql, trace
+from survival_bzd.endpoint.derive import (
+    conflicts,
+    counts,
+    derive,
+    enrolled_covariates,
+    observed_follow_up,
+    sql,
+    trace,
+)
+from survival_bzd.endpoint.rows import Rows, read_rows
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
 
 __all__ = [
     "Endpoint",
     "Flow",
     "FlowLeaf",
+    "Rows",
     "TimeToEvent",
     "conflicts",
     "counts",
     "declare",
     "derive",
+    "enrolled_covariates",
+    "observed_follow_up",
     "sql",
     "trace",
 ]

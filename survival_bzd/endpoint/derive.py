@@ -65,12 +65,12 @@ def derive(evidence: Evidence, endpoint: Endpoint) -> TimeToEvent:
     at_risk, flow = _population(decided, endpoint)
     rows = decided[at_risk].reset_index(drop=True)
     never_reached = (rows["decision"] == "not_reached").to_numpy()
-    lower = np.where(never_reached, 0.0, _days(rows["lower_day"]))
+    lower = np.where(never_reached, 0.0, _floats(rows["lower_day"]))
     event = np.where(never_reached, _event_before_origin(rows, endpoint), rows["event"])
-    upper = np.where(event == 0, np.inf, np.where(never_reached, 0.0, _days(rows["upper_day"])))
+    upper = np.where(event == 0, np.inf, np.where(never_reached, 0.0, _floats(rows["upper_day"])))
     entry = _entry(rows, endpoint)
     return TimeToEvent(
-        _date(endpoint, lower, upper, _days(rows["detected"]), event == 1, never_reached),
+        _date(endpoint, lower, upper, _floats(rows["detected"]), event == 1, never_reached),
         event.astype(np.int64),
         unit="days",
         entry=entry,
@@ -83,8 +83,8 @@ def derive(evidence: Evidence, endpoint: Endpoint) -> TimeToEvent:
         why=rows["why"].to_numpy(),
         file=rows["file"].to_numpy(),
         line=rows["line"].to_numpy(),
-        origin_day=_days(rows["origin_day"]),
-        last_free=np.where(never_reached, 0.0, _days(rows["last_free"])),
+        origin_day=_floats(rows["origin_day"]),
+        last_free=np.where(never_reached, 0.0, _floats(rows["last_free"])),
         covariates=_covariates(evidence, rows["patient_id"]),
         flow=flow,
     )
@@ -202,8 +202,8 @@ def _pattern(endpoint: Endpoint) -> tuple[int, int | None, int | None]:
     return 1, None, None
 
 
-def _days(column: pd.Series[Any]) -> NDArray[np.float64]:
-    """Return a column of day numbers, NaN where there is none."""
+def _floats(column: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return a column of numbers, NaN where there is none."""
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -236,7 +236,7 @@ def _entry(rows: pd.DataFrame, endpoint: Endpoint) -> NDArray[np.float64] | None
     """Return late entries; whoever was found free on or before the origin has none."""
     if endpoint.entry is None:
         return None
-    entry = _days(rows["entry"])
+    entry = _floats(rows["entry"])
     return np.where(entry > 0, entry, np.nan)
 
 
@@ -270,11 +270,11 @@ def _too_late(decided: pd.DataFrame, endpoint: Endpoint) -> NDArray[np.bool_]:
     """Say who entered the risk set on or after the day that the follow-up ended."""
     if endpoint.entry is None:
         return np.zeros(len(decided), dtype=bool)
-    lower, event = _days(decided["lower_day"]), decided["event"].to_numpy()
+    lower, event = _floats(decided["lower_day"]), decided["event"].to_numpy()
     never = (decided["decision"] == "not_reached").to_numpy()
-    upper = np.where(event == 0, np.inf, _days(decided["upper_day"]))
-    time = _date(endpoint, lower, upper, _days(decided["detected"]), event == 1, never)
-    entry = _days(decided["entry"])
+    upper = np.where(event == 0, np.inf, _floats(decided["upper_day"]))
+    time = _date(endpoint, lower, upper, _floats(decided["detected"]), event == 1, never)
+    entry = _floats(decided["entry"])
     return (entry > 0) & (entry >= time)
 
 
@@ -288,9 +288,43 @@ def _tally(
     return {key: keys.count(key) for key in ordered}
 
 
-def _covariates(evidence: Evidence, patients: pd.Series[Any]) -> pd.DataFrame | None:
-    """Return the covariates of the patients at risk, in their order."""
-    table = evidence.records.declaration.tables["patients"]
-    names = list(table.covariates)
+def _covariates(evidence: Evidence, patients: pd.Series[Any]) -> pd.DataFrame:
+    """Return the covariates of these patients: numbers, day numbers, text (None where empty)."""
+    import pandas as pd
+
+    kinds = evidence.records.declaration.tables["patients"].covariates
     frame = evidence.records.engine.frame("SELECT * FROM patients ORDER BY line")
-    return frame.set_index("patient_id").loc[patients, names].reset_index(drop=True)
+    rows = frame.set_index("patient_id").loc[patients]
+    return pd.DataFrame(
+        {
+            name: rows[name].to_numpy(dtype=object, na_value=None)
+            if kind == "text"
+            else _floats(rows[name])
+            for name, kind in kinds.items()
+        }
+    )
+
+
+def observed_follow_up(evidence: Evidence, endpoint: Endpoint) -> NDArray[np.float64]:
+    """Return how many days everybody enrolled was seen, NaN where never seen after the start.
+
+    From the origin, or where it was never reached from the last treatment (or the day the search
+    for it began), to the last attended visit or specimen.
+
+    Returns
+    -------
+    (patients enrolled,) days, in the order of the patients table.
+    """
+    _run(evidence, endpoint)
+    evidence.records.engine.run(PACKAGE, "contact")
+    frame = evidence.records.engine.frame(
+        "SELECT last_contact - from_day AS seen FROM contact ORDER BY patient_line"
+    )
+    seen = _floats(frame["seen"])
+    return np.where(seen >= 0, seen, np.nan)
+
+
+def enrolled_covariates(evidence: Evidence) -> pd.DataFrame:
+    """Return the covariates of everybody enrolled, in the order of the patients table."""
+    frame = evidence.records.engine.frame("SELECT patient_id FROM patients ORDER BY line")
+    return _covariates(evidence, frame["patient_id"])

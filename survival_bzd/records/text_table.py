@@ -15,6 +15,9 @@ from typing import IO
 
 from survival_bzd.errors import BadInput, Fault
 
+LINE = "\0line"
+"""A key for line numbers that no column name can have."""
+
 CHUNK = 100_000
 """Rows that are held as Python text at a time."""
 

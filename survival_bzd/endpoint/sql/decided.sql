@@ -61,12 +61,10 @@ interval_of AS (
         CASE
             WHEN decided.decision = 'relapse' OR (decided.decision = 'gap' AND '{{ missing }}' = 'relapse')
                 THEN 1
-            WHEN decided.decision = 'competing' THEN
-                CASE decided.competing_outcome
-                {% for outcome in competing %}
-                WHEN {{ outcome | literal }} THEN {{ loop.index + 1 }}
-                {% endfor %}
-                ELSE 0 END
+            {% for outcome in competing %}
+            WHEN decided.decision = 'competing' AND decided.competing_outcome = {{ outcome | literal }}
+                THEN {{ loop.index + 1 }}
+            {% endfor %}
             ELSE 0
         END AS event,
         CASE decided.decision
