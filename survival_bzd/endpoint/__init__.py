@@ -25,6 +25,7 @@ __all__ = [
     "derive",
     "enrolled_covariates",
     "observed_follow_up",
+    "read_rows",
     "sql",
     "trace",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.records.declaration import RowsDeclaration
 from survival_bzd.records.text_table import LINE, read_text
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MISSING = ("", "NA", "NaN", "nan", ".")
 """What stands for a missing number or event: nothing, as R writes it, as Python, as SAS."""
@@ -152,8 +149,8 @@ def _as_numbers(
     import pandas as pd
 
     missing = np.isin(cells, MISSING)
-    values = pd.to_numeric(pd.Series(np.where(missing, None, cells), dtype=object), errors="coerce")
-    numbers = values.to_numpy(dtype=np.float64)
+    numbers = pd.to_numeric(pd.Series(cells), errors="coerce").to_numpy(dtype=np.float64)
+    numbers[missing] = np.nan
     return numbers, ~missing & ~np.isfinite(numbers)
 
 
@@ -224,7 +221,9 @@ def _covariate(
             small = whole and np.all(np.abs(numbers) < 2**53)
             values = numbers.astype(np.int64) if small else numbers
             return values, list(_not_numbers(wrong, cells, column, lines, name))
-    return np.where(cells == "", None, cells), []
+    values = cells.copy()
+    values[cells == ""] = None
+    return values, []
 
 
 def _own_names(faults: Sequence[Fault], columns: RowsDeclaration) -> Iterator[Fault]:
