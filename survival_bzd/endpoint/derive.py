@@ -297,7 +297,7 @@ def _covariates(evidence: Evidence, patients: pd.Series[Any]) -> pd.DataFrame:
     rows = frame.set_index("patient_id").loc[patients]
     return pd.DataFrame(
         {
-            name: rows[name].to_numpy(dtype=object, na_value=None)
+            name: rows[name].astype(object).where(rows[name].notna(), None).to_numpy()
             if kind == "text"
             else _floats(rows[name])
             for name, kind in kinds.items()

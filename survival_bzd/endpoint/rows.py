@@ -221,9 +221,9 @@ def _covariate(
             small = whole and np.all(np.abs(numbers) < 2**53)
             values = numbers.astype(np.int64) if small else numbers
             return values, list(_not_numbers(wrong, cells, column, lines, name))
-    values = cells.copy()
-    values[cells == ""] = None
-    return values, []
+    words: NDArray[np.object_] = cells.copy()
+    words[np.equal(cells, "")] = None
+    return words, []
 
 
 def _own_names(faults: Sequence[Fault], columns: RowsDeclaration) -> Iterator[Fault]:
