@@ -27,7 +27,7 @@ def _estimators(results: PaperResults) -> dict[str, str]:
         "limits": curve.limits,
         "confidence": digits(curve.confidence),
         "at_risk": AT_RISK_NOTE,
-        "fractions": "values between 0 and 1; .percent, and .lower and .upper beside it, in percent",
+        "fractions": "between 0 and 1; .percent, and .lower and .upper beside it, in percent",
     }
     if results.tte.unit == "days":
         used["months"] = "30.4375 days on display; m months are day floor(30.4375 m)"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from survival_bzd.report.conventions import conventions
 from survival_bzd.report.curves import risk_csv, steps_csv
-from survival_bzd.report.methods import methods_markdown
-from survival_bzd.report.numbers import Numbers, numbers_json, numbers_tex
+from survival_bzd.report.figures import Figure, paper_figures
+from survival_bzd.report.methods import methods, methods_markdown
+from survival_bzd.report.numbers import Numbers, numbers_json, numbers_tex, typst_numbers
 from survival_bzd.report.paper_numbers import paper_numbers
-from survival_bzd.report.rendering import TEXT_FORMS, render
+from survival_bzd.report.rendering import TEXT_FORMS, escape_typst, render
 from survival_bzd.report.table import Table
 from survival_bzd.report.tables import paper_tables
 from survival_bzd.report.time_axis import axis_ticks
 from survival_bzd.report.word import word
+from survival_bzd.report.wording import SYNTHETIC
 
 if TYPE_CHECKING:
     from survival_bzd.report.paper_results import PaperResults
@@ -50,11 +52,14 @@ def artefacts(results: PaperResults) -> tuple[Artefact, ...]:
         ``curves/*.csv``, ``tables/*``, ``figures/*``, ``numbers.*`` and ``methods.md``.
     """
     tables = paper_tables(results)
+    figures = paper_figures(results)
     numbers = paper_numbers(results)
     return (
         *_curves(results),
         *(file for table in tables for file in _table(table)),
+        *(file for figure in figures for file in _figure(figure)),
         *_numbers(results, numbers),
+        _text("numbers.typ", _bindings(results, numbers, figures, tables)),
         _text("methods.md", methods_markdown(results)),
     )
 
@@ -77,6 +82,43 @@ def _table(table: Table) -> Iterator[Artefact]:
     for ending, form in TEXT_FORMS.items():
         yield _text(f"tables/{table.key}.{ending}", render(table, form))
     yield Artefact(f"tables/{table.key}.docx", word(table))
+
+
+def _figure(figure: Figure) -> Iterator[Artefact]:
+    for ending in ("pdf", "svg", "png"):
+        yield Artefact(f"figures/{figure.key}.{ending}", getattr(figure, ending))
+
+
+def _bindings(
+    results: PaperResults,
+    numbers: Numbers,
+    figures: Sequence[Figure],
+    tables: Sequence[Table],
+) -> str:
+    """Write what a Typst manuscript may use: the numbers, and what there is to show."""
+    parts = [
+        ("methods", [{"heading": heading, "text": text} for heading, text in methods(results)]),
+        ("figures", [{"key": one.key, "caption": one.title, "alt": one.alt} for one in figures]),
+        ("tables", [{"key": table.key, "title": table.title} for table in tables]),
+    ]
+    heads = {"study": results.study, "title": results.title}
+    return "".join(
+        [
+            f"// {SYNTHETIC}.\n" if results.synthetic else "",
+            *(f"#let {name} = {escape_typst(words)}\n" for name, words in heads.items()),
+            f"#let synthetic = {'true' if results.synthetic else 'false'}\n",
+            typst_numbers(numbers),
+            *(f"#let {name} = {_typst_array(entries)}\n" for name, entries in parts),
+        ]
+    )
+
+
+def _typst_array(entries: Sequence[Mapping[str, str]]) -> str:
+    lines = [
+        "  (" + ", ".join(f"{key}: {escape_typst(words)}" for key, words in entry.items()) + "),"
+        for entry in entries
+    ]
+    return "\n".join(["(", *lines, ")"])
 
 
 def _numbers(results: PaperResults, numbers: Numbers) -> Iterator[Artefact]:

@@ -29,8 +29,14 @@ from survival_bzd.report.rounding import (
 from survival_bzd.report.wording import chi_square, fitted_by, slug, slugs, window_words
 
 if TYPE_CHECKING:
-    from survival_bzd.estimate import CoxFit, HazardTable, KaplanMeier, RestrictedMean
-    from survival_bzd.report.paper_results import Characteristic, PaperResults
+    from survival_bzd.estimate import (
+        Characteristic,
+        CoxFit,
+        HazardTable,
+        KaplanMeier,
+        RestrictedMean,
+    )
+    from survival_bzd.report.paper_results import PaperResults
 
 
 def paper_numbers(results: PaperResults) -> Numbers:
@@ -247,8 +253,7 @@ def _records(numbers: Numbers, results: PaperResults) -> None:
         return
     for source, verdict, statements in records.statements:
         _count(numbers, f"records.{source}.{verdict}", statements)
-    for kind in ("conflicts_between_sources", "conflicts_within_a_source"):
-        _count(numbers, f"records.{kind}", getattr(records, kind))
+    _count(numbers, "records.conflicts", records.conflicts)
     _count(numbers, "records.washed_out", records.washed_out)
     for table, rows in records.undated:
         _count(numbers, f"records.undated.{table}", rows)

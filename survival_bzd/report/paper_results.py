@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from survival_bzd.endpoint.declaration import Endpoint
     from survival_bzd.endpoint.time_to_event import Flow, TimeToEvent
     from survival_bzd.estimate import (
+        Characteristic,
         CoxFit,
         HazardTable,
         KaplanMeier,
@@ -134,44 +135,15 @@ class RecordCounts:
     Attributes
     ----------
     statements : (source, verdict, count) of the evidence, such as ``("urine", "no_use", 214)``.
-    conflicts_between_sources, conflicts_within_a_source : days on which statements of one patient
-        disagree.
+    conflicts : days on which statements of one patient disagree.
     washed_out : positive samples inside the washout.
     undated : (table, count) of rows left out because they have no date.
     """
 
     statements: tuple[tuple[str, str, int], ...] = ()
-    conflicts_between_sources: int = 0
-    conflicts_within_a_source: int = 0
+    conflicts: int = 0
     washed_out: int = 0
     undated: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Characteristic:
-    """One characteristic of the patients, summarised.
-
-    Attributes
-    ----------
-    name : the covariate's column.
-    group : the group summarised; None for everybody.
-    n : patients with a value. missing : patients without one.
-    mean, sd, median, lower_quartile, upper_quartile, minimum, maximum : of a number; NaN of a text.
-    levels : (level, patients) of a text, in sorted order; empty for a number.
-    """
-
-    name: str
-    group: str | None = None
-    n: int
-    missing: int = 0
-    mean: float = float("nan")
-    sd: float = float("nan")
-    median: float = float("nan")
-    lower_quartile: float = float("nan")
-    upper_quartile: float = float("nan")
-    minimum: float = float("nan")
-    maximum: float = float("nan")
-    levels: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ class Tick:
     label: str
 
 
-def ticks(last: float, unit: str, *, most: int = 7) -> tuple[Tick, ...]:
+def ticks(last: float, unit: str, *, most: int = 9) -> tuple[Tick, ...]:
     """Choose the ticks of an axis from 0 to `last`.
 
     Parameters
@@ -44,7 +44,7 @@ def ticks(last: float, unit: str, *, most: int = 7) -> tuple[Tick, ...]:
     Examples
     --------
     >>> [tick.label for tick in ticks(730, "days")]
-    ['0', '6', '12', '18', '24']
+    ['0', '3', '6', '9', '12', '15', '18', '21', '24']
     >>> [tick.time for tick in ticks(300, "days")]
     [0.0, 60.0, 121.0, 182.0, 243.0]
     """

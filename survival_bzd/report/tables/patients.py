@@ -18,7 +18,8 @@ from survival_bzd.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from survival_bzd.report.paper_results import Characteristic, PaperResults
+    from survival_bzd.estimate import Characteristic
+    from survival_bzd.report.paper_results import PaperResults
 
 INDENT = "\N{EM SPACE}"
 

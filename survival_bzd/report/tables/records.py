@@ -55,10 +55,9 @@ def evidence(results: PaperResults) -> Table | None:
 
 def _set_aside(records: RecordCounts) -> tuple[str, ...]:
     """Say what the rules overruled, washed out or left out."""
-    between, within = records.conflicts_between_sources, records.conflicts_within_a_source
     return (
-        f"Days on which statements of one patient disagree: {between} between sources, {within} "
-        f"within a source. Positive samples inside the washout: {records.washed_out}.",
+        f"Days on which statements of one patient disagree: {records.conflicts}. Positive samples "
+        f"inside the washout: {records.washed_out}.",
         *(
             f"{sentence(table)}: {counted(rows, 'row')} without a date left out."
             for table, rows in records.undated
