@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from survival_bzd.report.rounding import DAYS_PER_MONTH, digits, displayed
+from survival_bzd.report.rounding import DAYS_PER_MONTH, MINUS, digits, displayed
 
 if TYPE_CHECKING:
     from survival_bzd.estimate import KaplanMeier
@@ -51,6 +51,23 @@ def ticks(last: float, unit: str, *, most: int = 9) -> tuple[Tick, ...]:
     step = _step(displayed(last, unit), most, months=unit == "days")
     made = (_tick(step * place, unit) for place in range(most + 1))
     return tuple(one for one in made if one.time <= last)
+
+
+def ticks_around(first: float, last: float, unit: str) -> tuple[Tick, ...]:
+    """Choose the ticks of an axis that begins before 0.
+
+    Examples
+    --------
+    >>> [tick.label for tick in ticks_around(-100, 365, "days")]
+    ['\u22122', '0', '2', '4', '6', '8', '10', '12']
+    """
+    after = ticks(max(last, 0.0), unit)
+    before = [
+        Tick(-one.time, -one.place, f"{MINUS}{one.label}")
+        for one in reversed(after[1:])
+        if -one.time >= first
+    ]
+    return (*before, *after)
 
 
 def axis_ticks(curves: Sequence[KaplanMeier]) -> tuple[Tick, ...]:

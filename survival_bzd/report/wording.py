@@ -64,6 +64,23 @@ LIMITS = {"wald": "Wald", "profile": "profile likelihood"}
 
 _OUTCOMES = {"relapse": "Relapsed", "censored": "Censored", "not at risk": "Not at risk"}
 
+_REASONS = {
+    "pattern": "By the evidence of use",
+    "gap": "Nothing known for too long",
+    "last_statement": "Last statement about use",
+    "nothing_recorded": "Nothing recorded after time zero",
+    "cut_off": "Follow-up cut off",
+    "study_end": "End of study",
+    "loss": "Lost to follow-up",
+    "never_confirmed": "Abstinence never confirmed",
+    "no_use": "No statement of use to search from",
+    "no_treatment": "No treatment recorded",
+    "no_date": "No date of time zero",
+    "observation_ended_before_origin": "Observation ended before time zero",
+    "entered_after_end": "Entered after the follow-up ended",
+}
+"""The reasons of the endpoint layer, for a reader."""
+
 
 def spaced(code: str) -> str:
     """Write a coded name as words: ``last_statement`` becomes ``last statement``."""
@@ -168,14 +185,24 @@ def tick(value: float) -> str:
 
 
 def leaf_words(leaf: FlowLeaf) -> str:
-    """Say a leaf of the flow: its outcome, and its reason where that adds something."""
-    outcome = _OUTCOMES.get(leaf.outcome, sentence(spaced(leaf.outcome)))
-    reason = spaced(leaf.reason)
-    if not reason or leaf.reason in (leaf.outcome, "pattern"):
-        return outcome
-    if not leaf.reached and leaf.outcome == "not at risk":
-        return sentence(reason)
-    return f"{outcome}: {reason}"
+    """Say a leaf of the flow on one line: its outcome, and its reason where that adds something."""
+    if leaf.outcome == "not at risk":
+        return reason_words(leaf)
+    heading = outcome_heading(leaf.outcome)
+    if leaf.reason in (leaf.outcome, "pattern", ""):
+        return heading
+    reason = reason_words(leaf)
+    return f"{heading}: {reason[:1].lower()}{reason[1:]}"
+
+
+def outcome_heading(outcome: str) -> str:
+    """Name how a follow-up ended."""
+    return _OUTCOMES.get(outcome, sentence(spaced(outcome)))
+
+
+def reason_words(leaf: FlowLeaf) -> str:
+    """Say the reason of a leaf."""
+    return _REASONS.get(leaf.reason, sentence(spaced(leaf.reason)))
 
 
 def term_words(term: str, covariates: pd.DataFrame | None) -> str:

@@ -136,9 +136,9 @@ def extent(words: str, points: float, weight: str = "normal") -> float:
 
 
 def wrapped(words: str, width: float, points: float) -> list[str]:
-    """Break words into lines that fit into `width` mm; a word that does not fit stands alone."""
+    """Break words at spaces into lines that fit into `width` mm; a longer word stands alone."""
     lines: list[str] = []
-    for word in words.split():
+    for word in words.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and extent(longer, points) <= width:
             lines[-1] = longer
