@@ -1,0 +1,67 @@
+"""How long do patients stay benzo-free? From follow-up records to curves, hazards and the paper.
+
+The story of a study is in `survival_bzd.study`. The names below are the public interface; they are
+loaded when first used, so that importing the package is instant.
+
+Examples
+--------
+>>> from survival_bzd import TimeToEvent, kaplan_meier
+>>> (curve,) = kaplan_meier(TimeToEvent([5, 12, 20, 31], [1, 0, 1, 1], unit="days"))
+>>> curve.survival
+array([0.75 , 0.75 , 0.375, 0.   ])
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from survival_bzd.endpoint import Endpoint as Endpoint
+    from survival_bzd.endpoint import TimeToEvent as TimeToEvent
+    from survival_bzd.endpoint import derive as derive
+    from survival_bzd.endpoint import trace as trace
+    from survival_bzd.errors import BadInput as BadInput
+    from survival_bzd.errors import NotEstimable as NotEstimable
+    from survival_bzd.errors import SurvivalBzdError as SurvivalBzdError
+    from survival_bzd.estimate import CoxFit as CoxFit
+    from survival_bzd.estimate import KaplanMeier as KaplanMeier
+    from survival_bzd.estimate import cox as cox
+    from survival_bzd.estimate import follow_up as follow_up
+    from survival_bzd.estimate import hazard_table as hazard_table
+    from survival_bzd.estimate import kaplan_meier as kaplan_meier
+    from survival_bzd.estimate import logrank as logrank
+    from survival_bzd.estimate import nelson_aalen as nelson_aalen
+    from survival_bzd.estimate import proportion as proportion
+    from survival_bzd.estimate import restricted_mean as restricted_mean
+    from survival_bzd.records import evidence as evidence
+    from survival_bzd.records import read_study as read_study
+
+_HOMES = {
+    "endpoint": ("Endpoint", "TimeToEvent", "derive", "trace"),
+    "errors": ("BadInput", "NotEstimable", "SurvivalBzdError"),
+    "estimate": (
+        "CoxFit",
+        "KaplanMeier",
+        "cox",
+        "follow_up",
+        "hazard_table",
+        "kaplan_meier",
+        "logrank",
+        "nelson_aalen",
+        "proportion",
+        "restricted_mean",
+    ),
+    "records": ("evidence", "read_study"),
+}
+
+__all__ = sorted(name for names in _HOMES.values() for name in names)
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"survival_bzd.{home}"), name)
+    raise AttributeError(f"module 'survival_bzd' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

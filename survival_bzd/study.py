@@ -1,6 +1,6 @@
 """The story of a study on one page: records -> evidence -> endpoint -> estimates -> paper.
 
-Read this file first. Every command of the command line is one of its functions, or one step of them.
+Read this file first: every command of the command line is one of its functions, or a step of one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ from survival_bzd.endpoint import (
     enrolled_covariates,
     observed_follow_up,
     read_rows,
+    sql,
     trace,
 )
 from survival_bzd.errors import BadInput, Fault, NotEstimable
@@ -35,6 +36,7 @@ from survival_bzd.estimate import (
     cox,
     describe,
     follow_up,
+    formula_variables,
     hazard_table,
     kaplan_meier,
     logrank,
@@ -45,12 +47,14 @@ from survival_bzd.records import Evidence, Records, evidence, examine
 from survival_bzd.records.declaration import (
     DECLARATION,
     Declared,
+    RowsDeclaration,
     StudyDeclaration,
     line_of,
     load_declaration,
     validate,
 )
 from survival_bzd.report import Artefact, artefacts, compile_manuscript, default_manuscript
+from survival_bzd.report.listings import frame_rows
 from survival_bzd.report.paper_results import (
     CountedProportion,
     EndpointFacts,
@@ -76,6 +80,12 @@ FEW_EVENTS = 5.0
 SOFTWARE = ("numpy", "scipy", "pandas", "duckdb", "formulaic", "matplotlib", "seaborn",
             "python-docx", "jinja2", "typst")  # fmt: skip
 """Packages whose version can move a byte of the paper."""
+
+PATIENT_COLUMNS = (
+    "patient_id", "time", "event", "lower", "upper", "entry", "last_free", "reason", "why", "file",
+    "line",
+)  # fmt: skip
+"""What `derive` lists of a patient."""
 
 Progress = Callable[[str], None]
 
@@ -173,9 +183,139 @@ def time_to_event(study: Study, labels: Sequence[str] = ()) -> TimeToEvent:
     return derive(_evidence(study), _endpoint(study))
 
 
-def patient_trace(study: Study) -> Any:
-    """Return what the endpoint made of every statement of every patient, as a DataFrame."""
-    return trace(_evidence(study), _endpoint(study))
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """What a command fits: the data, the columns that group them, what was left out.
+
+    Attributes
+    ----------
+    tte : the time-to-event data.
+    labels : column -> (n,) text, for groups, strata and clusters.
+    left_out : lines of the rows that miss a value; none in a study.
+    horizons : where the study reports its curve; none for a file.
+    hazard_edges : edges of its hazard windows; none for a file.
+    study : the study; None for a file.
+    """
+
+    tte: TimeToEvent
+    labels: Mapping[str, Any]
+    left_out: tuple[int, ...] = ()
+    horizons: tuple[float, ...] = ()
+    hazard_edges: tuple[float, ...] = ()
+    study: Study | None = None
+
+
+def load(folder: Path, *, endpoint: str | None = None, labels: Sequence[str] = ()) -> Loaded:
+    """Read a study folder for a fit; `labels` are the covariates that group, stratify, cluster."""
+    study = open_study(folder, endpoint)
+    tte = time_to_event(study, labels)
+    return Loaded(
+        tte=tte,
+        labels={name: group_labels(tte, name) for name in labels},
+        horizons=tuple(horizon.time for horizon in horizons(study)),
+        hazard_edges=tuple(hazard_edges(study)),
+        study=study,
+    )
+
+
+def load_rows(
+    source: Path | IO[bytes],
+    columns: RowsDeclaration,
+    *,
+    name: str,
+    labels: Sequence[str] = (),
+    formula: str | None = None,
+) -> Loaded:
+    """Read a file (or stream) of time-to-event rows for a fit."""
+    variables = () if formula is None else formula_variables(formula)
+    rows = read_rows(source, columns, name=name, labels=labels, variables=variables)
+    return Loaded(tte=rows.tte, labels=rows.labels, left_out=rows.left_out)
+
+
+def derived(
+    study: Study, part: Literal["patients", "trace", "conflicts", "flow"], patient: str | None
+) -> tuple[list[dict[str, Any]], str]:
+    """Return rows of the derivation, and their title.
+
+    The time-to-event data, the trace of one `patient`, the conflicts, or the flow.
+
+    Raises
+    ------
+    BadInput
+        If the patient is not in the study.
+    """
+    label = study.declaration.study.name
+    tte = time_to_event(study)
+    if part == "flow":
+        leaves = tte.flow.leaves if tte.flow else ()
+        return [
+            {
+                "reached_origin": "yes" if leaf.reached else "no",
+                "outcome": leaf.outcome,
+                "reason": leaf.reason,
+                "patients": leaf.patients,
+            }
+            for leaf in leaves
+        ], f"{label}: what became of everybody enrolled"
+    if part == "conflicts":
+        frame = conflicts(_evidence(study), _endpoint(study))
+        return frame_rows(frame), f"{label}: statements that contradict each other"
+    if part == "trace":
+        frame = trace(_evidence(study), _endpoint(study))
+        frame = frame[frame["patient_id"] == patient]
+        if frame.empty:
+            rule = "a trace is of a patient with statements in the records"
+            remedy = "Check the identifier; it is text, as 001."
+            raise BadInput([Fault(rule=rule, remedy=remedy, value=patient)])
+        return frame_rows(frame), f"{label}: statements of patient {patient}"
+    frame = tte.to_frame()[[name for name in PATIENT_COLUMNS if getattr(tte, name) is not None]]
+    return frame_rows(frame), f"{label}: {tte.label}, times in {tte.unit}"
+
+
+def derivation_sql(study: Study) -> str:
+    """Return the SQL that derives the endpoint, for an auditor."""
+    return sql(_evidence(study), _endpoint(study))
+
+
+def summary(study: Study) -> dict[str, list[dict[str, Any]]]:
+    """Return what was read and what became of it: title -> rows."""
+    tte = time_to_event(study)
+    relapsed = int(tte.relapsed.sum())
+    at_risk = [{"at risk": tte.n, "relapses": relapsed, "unit": tte.unit}]
+    if study.records is None:
+        return {"Time-to-event rows": at_risk}
+    tables = study.declaration.tables
+    left_out = [row.table for row in study.records.left_out]
+    read = [
+        {
+            "table": name,
+            "file": tables[name].file,
+            "rows": count,
+            "left out, no date": left_out.count(name),
+        }
+        for name, count in study.records.rows.items()
+    ]
+    counted = _record_counts(study)
+    statements = [] if counted is None else counted.statements
+    repeated = [
+        {"file": file, "line": line, "patient": patient}
+        for file, line, patient in study.records.repeated_fills
+    ]
+    return {
+        "Tables": read,
+        "Statements about use": [
+            {"source": source, "verdict": verdict, "statements": count}
+            for source, verdict, count in statements
+        ],
+        "Fills that stand there twice": repeated,
+        "Conflicts and washout": [
+            {"days with a conflict": counted.conflicts, "positives washed out": counted.washed_out}
+        ]
+        if counted
+        else [],
+        "What became of everybody enrolled": derived(study, "flow", None)[0],
+        "Time-to-event data": at_risk,
+    }
 
 
 def results(study: Study, progress: Progress = lambda step: None) -> PaperResults:
@@ -275,7 +415,8 @@ def group_labels(tte: TimeToEvent, column: str) -> Any:
         raise BadInput(
             [
                 Fault(
-                    rule=f"it must be a covariate of the study; it has {', '.join(known) or 'none'}",
+                    rule="it must be a covariate of the study; it has "
+                    + (", ".join(known) or "none"),
                     remedy=f"Name one of them, or declare it in {DECLARATION}.",
                     value=column,
                 )
@@ -489,7 +630,7 @@ def _trace(study: Study, tte: TimeToEvent) -> Any:
     enrolled = tte.n if tte.flow is None else tte.flow.enrolled
     if study.records is None or enrolled > SWIMMERS:
         return None
-    return patient_trace(study)
+    return trace(_evidence(study), _endpoint(study))
 
 
 def _record_counts(study: Study) -> RecordCounts | None:
@@ -511,11 +652,6 @@ def _record_counts(study: Study) -> RecordCounts | None:
         washed_out=set_aside["washed_out"],
         undated=tuple(undated.items()),
     )
-
-
-def study_conflicts(study: Study) -> Any:
-    """Return the statements that contradict each other, as a DataFrame."""
-    return conflicts(_evidence(study), _endpoint(study))
 
 
 def _manifest(
