@@ -1,5 +1,10 @@
 """Time-to-event data become estimates: frozen results, no files, no plots."""
 
+from survival_bzd.estimate.cox_model.design import formula_variables
+from survival_bzd.estimate.cox_model.fit import cox
+from survival_bzd.estimate.cox_model.proportional_hazards import PhTest
+from survival_bzd.estimate.cox_model.result import CoxFit
+from survival_bzd.estimate.description import Characteristic, describe
 from survival_bzd.estimate.hazard_table import HazardTable, hazard_table
 from survival_bzd.estimate.kaplan_meier import (
     KaplanMeier,
@@ -20,18 +25,24 @@ from survival_bzd.estimate.restricted_mean import (
 )
 
 __all__ = [
+    "Characteristic",
+    "CoxFit",
     "Estimate",
     "HazardTable",
     "KaplanMeier",
     "LogRank",
     "NelsonAalen",
+    "PhTest",
     "Proportion",
     "RestrictedMean",
     "RestrictedMeanDifference",
     "RiskTable",
     "SurvivalAt",
     "Test",
+    "cox",
+    "describe",
     "follow_up",
+    "formula_variables",
     "hazard_table",
     "kaplan_meier",
     "logrank",

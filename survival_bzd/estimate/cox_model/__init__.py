@@ -1,0 +1,1 @@
+"""Cox's model: a hazard ratio for each covariate."""

@@ -1,0 +1,149 @@
+"""A formula and a table of covariates become a matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survival_bzd.errors import BadInput, Fault
+from survival_bzd.estimate.quantities import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Design:
+    """The covariates of those patients who have them all.
+
+    Attributes
+    ----------
+    matrix : (m, p) one column per coefficient; no intercept.
+    names : (p,) names of the coefficients, in the formula's order.
+    terms : names of the formula's terms and the columns of each.
+    kept : (n,) which patients have every covariate.
+    """
+
+    matrix: Floats
+    names: tuple[str, ...]
+    terms: tuple[tuple[str, tuple[int, ...]], ...]
+    kept: NDArray[np.bool_]
+
+
+def design(formula: str, covariates: pd.DataFrame | None, usable: NDArray[np.bool_]) -> Design:
+    """Make the design matrix of an R-like formula.
+
+    The intercept decides how text is coded (the first level in order is the reference) and is then
+    dropped: the baseline hazard stands for it. Rows that are not `usable`, or miss a covariate,
+    are left out before levels are looked at.
+
+    Raises
+    ------
+    BadInput
+        If the formula cannot be read or names a column that is not there, if nobody is left, or
+        if a covariate is not finite; those rows are named.
+    """
+    parsed, needed = _parse(formula)
+    available = [] if covariates is None else [str(name) for name in covariates.columns]
+    unknown = sorted(needed - set(available))
+    if unknown or covariates is None:
+        raise _bad_formula(
+            formula,
+            f"the formula names what is not a covariate: {', '.join(unknown) or 'there are none'}",
+            f"The covariates are: {', '.join(available) or 'none'}.",
+        )
+    kept = usable & covariates[sorted(needed)].notna().all(axis=1).to_numpy()
+    if not kept.any():
+        raise _bad_formula(
+            formula,
+            "somebody must have a value in every covariate of the formula",
+            "Leave a covariate out of the formula, or fill it in.",
+        )
+    from formulaic.errors import FormulaicError
+
+    try:
+        frame = parsed.get_model_matrix(
+            covariates[kept], context={"np": np}, na_action="ignore", output="pandas"
+        )
+    except (FormulaicError, ValueError, TypeError, ArithmeticError) as error:
+        raise _bad_formula(
+            formula, f"the formula cannot be worked out: {error}", "Check each term."
+        ) from None
+    matrix = frame.to_numpy(dtype=np.float64)
+    spec = frame.model_spec.term_slices.items()
+    spans = [(str(term), range(part.start, part.stop)) for term, part in spec if str(term) != "1"]
+    order = [column for _, part in spans for column in part]
+    ends = np.cumsum([0, *(len(part) for _, part in spans)]).tolist()
+    columns = matrix[:, order]
+    _check_finite(columns, formula, np.flatnonzero(kept))
+    return Design(
+        matrix=columns,
+        names=tuple(str(frame.columns[column]) for column in order),
+        terms=tuple(
+            (name, tuple(range(a, b)))
+            for (name, _), (a, b) in zip(spans, pairwise(ends), strict=True)
+            if b > a
+        ),
+        kept=kept,
+    )
+
+
+def formula_variables(formula: str) -> tuple[str, ...]:
+    """Name the covariates that a formula uses.
+
+    Raises
+    ------
+    BadInput
+        If the formula cannot be read.
+
+    Examples
+    --------
+    >>> formula_variables("age + C(arm):dose")
+    ('age', 'arm', 'dose')
+    """
+    return tuple(sorted(_parse(formula)[1]))
+
+
+def _parse(formula: str) -> tuple[Any, set[str]]:
+    """Read the formula, in its own order of terms and with an intercept; name its variables."""
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    try:
+        parsed = Formula(formula, _ordering="none")
+        terms = [str(term) for term in parsed if str(term) != "1"]
+        if not hasattr(parsed, "required_variables") or not terms:
+            raise _bad_formula(
+                formula,
+                "the formula must name covariates, and no response",
+                "Write it like: age + C(arm).",
+            )
+        parsed = Formula(" + ".join(["1", *terms]), _ordering="none")
+        return parsed, {str(name) for name in parsed.required_variables} - {"np"}
+    except (FormulaicError, SyntaxError, TypeError) as error:
+        first = str(error).splitlines()[0]
+        raise _bad_formula(
+            formula, f"the formula cannot be read: {first}", "Write it like: age + C(arm)."
+        ) from None
+
+
+def _check_finite(matrix: Floats, formula: str, rows: NDArray[np.intp]) -> None:
+    """Refuse covariates that a transformation made infinite or undefined."""
+    broken = rows[~np.isfinite(matrix).all(axis=1)]
+    if broken.size:
+        raise BadInput(
+            Fault(
+                rule=f"every term of the formula must be a finite number: {formula}",
+                remedy="A logarithm of 0 or less has no value; transform the covariate otherwise.",
+                value=f"row {row + 1}",
+            )
+            for row in broken
+        )
+
+
+def _bad_formula(formula: str, rule: str, remedy: str) -> BadInput:
+    return BadInput([Fault(rule=rule, remedy=remedy, value=formula)])

@@ -1,0 +1,410 @@
+"""Cox's model from the formula to the hazard table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from survival_bzd.endpoint.time_to_event import TimeToEvent
+from survival_bzd.errors import BadInput, Fault
+from survival_bzd.estimate.concordance import concordance
+from survival_bzd.estimate.cox_model.exact import ExactLikelihood
+from survival_bzd.estimate.cox_model.firth import FirthLikelihood
+from survival_bzd.estimate.cox_model.likelihood import PartialLikelihood, Slopes
+from survival_bzd.estimate.cox_model.maximise import (
+    Maximum,
+    inverse,
+    maximise,
+    monotone_direction,
+    solve,
+)
+from survival_bzd.estimate.cox_model.problem import Problem, prepare
+from survival_bzd.estimate.cox_model.profile import profile_limit, profile_test, tolerance_of
+from survival_bzd.estimate.cox_model.proportional_hazards import (
+    TRANSFORMS,
+    PhTest,
+    proportional_hazards_tests,
+    time_scale,
+)
+from survival_bzd.estimate.cox_model.residuals import robust_variance
+from survival_bzd.estimate.cox_model.result import CoxFit
+from survival_bzd.estimate.quantities import (
+    Floats,
+    Test,
+    chi_square_tail,
+    choice,
+    frozen,
+    normal_quantile,
+    two_sided_p,
+)
+
+FEW_EVENTS = 5
+"""Events per parameter below which Firth's penalised likelihood is advised."""
+
+Unpenalised = PartialLikelihood | ExactLikelihood
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Solution:
+    """A maximum and what follows from it, in the columns that can be estimated.
+
+    Attributes
+    ----------
+    unpenalised, likelihood : the partial likelihood, and what was maximised.
+    start, loglik_null : the partial likelihood at 0; what was maximised there.
+    best : the maximum.
+    direction : (q,) where the coefficients run to infinity; 0 where they are finite.
+    penalty : ``"none"`` or ``"firth"``.
+    variance, robust : (q, q) variance by the information, and the robust one if any.
+    """
+
+    unpenalised: Unpenalised
+    likelihood: Unpenalised | FirthLikelihood
+    start: Slopes
+    loglik_null: float
+    best: Maximum
+    direction: Floats
+    penalty: str
+    variance: Floats
+    robust: Floats | None
+
+    @property
+    def finite(self) -> NDArray[np.bool_]:
+        """Which coefficients the data do not drive to infinity."""
+        finite: NDArray[np.bool_] = self.direction == 0
+        return finite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Interval:
+    """Limits of coefficients and the p-values that go with them."""
+
+    lower: Floats
+    upper: Floats
+    p_value: Floats
+
+
+def cox(
+    tte: TimeToEvent,
+    formula: str,
+    *,
+    ties: str = "efron",
+    strata: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    penalty: str = "none",
+    limits: str | None = None,
+    confidence: float = 0.95,
+    transform: str = "km",
+) -> CoxFit:
+    """Fit Cox's model: hazard ratios of covariates.
+
+    At risk at t are those with time >= t and, where there is a late entry, entry < t. Rows of one
+    patient, (entry, time] pieces of their follow-up, may be given with the patient as `cluster`.
+
+    Parameters
+    ----------
+    tte : TimeToEvent
+        Follow-up of n patients, with covariates, weights and late entries.
+    formula : str
+        As in R, for example ``age + C(arm)``. Text is a factor; its first level in order is the
+        reference. Patients without a covariate are left out and counted.
+    ties : {"efron", "breslow", "exact"}
+        How tied events share a risk set. ``"exact"`` is the discrete partial likelihood.
+    strata : (n,) labels, optional
+        A baseline hazard for each.
+    cluster : (n,) labels, optional
+        Rows that belong together; standard errors are then robust.
+    penalty : {"none", "firth", "auto"}
+        ``"auto"`` takes Firth's penalised likelihood where separation is found or events per
+        parameter are fewer than 5.
+    limits : {"wald", "profile"}, optional
+        By default profile limits with Firth's likelihood (unless errors are robust), else Wald's.
+    confidence : float, default 0.95
+        Coverage of the limits.
+    transform : {"km", "rank", "identity", "log"}
+        Time scale of the tests of proportional hazards.
+
+    Returns
+    -------
+    CoxFit
+
+    Raises
+    ------
+    NotEstimable
+        If there is no event, or no covariate varies among those at risk at one.
+    BadInput
+        If the formula or an option cannot be used.
+
+    Notes
+    -----
+    Agrees with R ``coxph`` (eps = 1e-13) to 1e-6 relative, with its robust errors, concordance and
+    ``cox.zph`` (``tests/reference/cox.json``). Where the likelihood is monotone R stops at some
+    large coefficient; here the coefficient is infinite, and named. For exact ties the test of
+    proportional hazards is of the discrete likelihood itself; R takes Breslow's there.
+
+    References
+    ----------
+    .. [1] Cox DR (1972). J R Stat Soc B 34:187-220. doi:10.1111/j.2517-6161.1972.tb00899.x
+    .. [2] Efron B (1977). J Am Stat Assoc 72:557-565. doi:10.2307/2286217
+    .. [3] Grambsch PM, Therneau TM (1994). Biometrika 81:515-526. doi:10.1093/biomet/81.3.515
+    .. [4] Heinze G, Schemper M (2001). Biometrics 57:114-119.
+           doi:10.1111/j.0006-341X.2001.00114.x
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from survival_bzd.endpoint.time_to_event import TimeToEvent
+    >>> covariates = pd.DataFrame({"dose": [10.0, 20, 5, 30, 15, 8]})
+    >>> tte = TimeToEvent([30, 12, 90, 12, 60, 45], [1, 1, 0, 1, 0, 1], covariates=covariates)
+    >>> fit = cox(tte, "dose")
+    >>> fit.terms, fit.hazard_ratio.round(3)
+    (('dose',), array([1.126]))
+    """
+    choice("ties", ties, ("efron", "breslow", "exact"))
+    choice("penalty", penalty, ("none", "firth", "auto"))
+    choice("transform", transform, TRANSFORMS)
+    z = normal_quantile(confidence)
+    problem = prepare(tte, formula, strata, cluster)
+    _check_combination(problem, ties, penalty, limits)
+    solution = _solve(problem, ties, penalty)
+    if limits is None:
+        limits = "profile" if solution.penalty == "firth" and not problem.robust else "wald"
+    interval = _profile(solution, z) if limits == "profile" else _wald(solution, z)
+    beta = np.where(solution.finite, solution.best.beta, np.copysign(np.inf, solution.direction))
+    covariance = solution.variance if solution.robust is None else solution.robust
+    std_error = _std_error(solution, solution.variance)
+    robust = np.full_like(beta, np.nan)
+    if solution.robust is not None:
+        robust = _std_error(solution, solution.robust)
+    everywhere = _Placement(problem)
+    coef = everywhere.vector(beta)
+    names = problem.design.names
+    return CoxFit(
+        formula=formula,
+        n=problem.n,
+        n_events=problem.events,
+        left_out=tte.n - problem.n,
+        terms=names,
+        coef=coef,
+        std_error=everywhere.vector(std_error),
+        robust_std_error=everywhere.vector(robust),
+        hazard_ratio=frozen(np.exp(coef)),
+        lower=frozen(np.exp(everywhere.vector(interval.lower))),
+        upper=frozen(np.exp(everywhere.vector(interval.upper))),
+        p_value=everywhere.vector(interval.p_value),
+        covariance=everywhere.matrix(
+            np.where(np.outer(solution.finite, solution.finite), covariance, np.nan)
+        ),
+        loglik_null=solution.loglik_null,
+        loglik_fitted=solution.best.slopes.loglik,
+        likelihood_ratio=Test.chi_square(
+            2 * (solution.best.slopes.loglik - solution.loglik_null), beta.size
+        ),
+        wald=_wald_test(solution, covariance),
+        score=_score_test(solution),
+        concordance=concordance(
+            problem.sample.x @ solution.best.beta,
+            problem.sample.event,
+            problem.sample.place,
+            weight=problem.sample.weight,
+            cluster=problem.cluster,
+            confidence=confidence,
+        ),
+        ties=ties,
+        penalty=solution.penalty,
+        limits=limits,
+        confidence=confidence,
+        robust=solution.robust is not None,
+        events_per_parameter=problem.events / beta.size,
+        separated=tuple(names[column] for column in problem.columns[~solution.finite]),
+        reasons=_reasons(problem, solution),
+        warnings=_warnings(problem, solution),
+        proportional_hazards=_proportional_hazards(problem, solution, transform),
+        transform=transform,
+    )
+
+
+class _Placement:
+    """Puts what was estimated among all coefficients; the others are NaN."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.columns = problem.columns
+        self.p = len(problem.design.names)
+
+    def vector(self, values: Floats) -> Floats:
+        """Place (q,) values in (p,)."""
+        placed = np.full(self.p, np.nan)
+        placed[self.columns] = values
+        return frozen(placed)
+
+    def matrix(self, values: Floats) -> Floats:
+        """Place (q, q) values in (p, p)."""
+        placed = np.full((self.p, self.p), np.nan)
+        placed[np.ix_(self.columns, self.columns)] = values
+        return frozen(placed)
+
+
+def _check_combination(problem: Problem, ties: str, penalty: str, limits: str | None) -> None:
+    """Refuse options that exclude each other."""
+    weighted = bool((problem.sample.weight != 1).any())
+    rules = [
+        (ties == "exact" and (weighted or problem.robust),
+         "exact ties allow neither weights nor clusters", "Use Efron's ties."),
+        (ties == "exact" and penalty == "firth",
+         "exact ties and Firth's penalty cannot be combined", "Use Efron's ties."),
+        (limits == "profile" and problem.robust,
+         "profile limits cannot account for clusters or weights that are not whole",
+         "Use Wald's limits."),
+    ]  # fmt: skip
+    faults = [Fault(rule=rule, remedy=remedy) for broken, rule, remedy in rules if broken]
+    if faults:
+        raise BadInput(faults)
+    if limits is not None:
+        choice("limits", limits, ("wald", "profile"))
+
+
+def _solve(problem: Problem, ties: str, penalty: str) -> _Solution:
+    """Maximise the likelihood, find out whether it is monotone, and choose the penalty."""
+    sample = problem.sample
+    q = problem.columns.size
+    unpenalised: Unpenalised = (
+        ExactLikelihood(sample) if ties == "exact" else PartialLikelihood(sample, ties)
+    )
+    plain = maximise(unpenalised, np.zeros(q), np.arange(q))
+    direction = monotone_direction(sample, plain.step)
+    if penalty == "auto":
+        few = direction is not None or problem.events / q < FEW_EVENTS
+        penalty = "firth" if few and ties != "exact" else "none"
+    likelihood: Unpenalised | FirthLikelihood = unpenalised
+    best = plain
+    if penalty == "firth":
+        likelihood = FirthLikelihood(sample, ties)
+        best = maximise(likelihood, np.zeros(q), np.arange(q), tolerance=tolerance_of(penalty))
+        direction = None
+    variance = inverse(best.slopes.information)
+    robust = None
+    if problem.robust and isinstance(unpenalised, PartialLikelihood):
+        robust = robust_variance(unpenalised, best.beta, variance, problem.cluster)
+    return _Solution(
+        unpenalised=unpenalised,
+        likelihood=likelihood,
+        start=unpenalised.slopes(np.zeros(q)),
+        loglik_null=likelihood.slopes(np.zeros(q)).loglik,
+        best=best,
+        direction=np.zeros(q) if direction is None else direction,
+        penalty=penalty,
+        variance=variance,
+        robust=robust,
+    )
+
+
+def _std_error(solution: _Solution, covariance: Floats) -> Floats:
+    """Return the standard errors; NaN where a coefficient is infinite."""
+    return np.where(solution.finite, np.sqrt(np.diag(covariance)), np.nan)
+
+
+def _wald(solution: _Solution, z: float) -> _Interval:
+    """Return limits symmetric about the coefficient."""
+    covariance = solution.variance if solution.robust is None else solution.robust
+    std_error = _std_error(solution, covariance)
+    beta = solution.best.beta
+    return _Interval(
+        lower=beta - z * std_error,
+        upper=beta + z * std_error,
+        p_value=two_sided_p(beta / std_error),
+    )
+
+
+def _profile(solution: _Solution, z: float) -> _Interval:
+    """Return limits where the profile likelihood has fallen by z**2 / 2."""
+    tolerance = tolerance_of(solution.penalty)
+    best, q = solution.best, solution.best.beta.size
+    std_error = np.sqrt(np.diag(solution.variance))
+    lower, upper, p_value = np.empty(q), np.empty(q), np.empty(q)
+    for column in range(q):
+        towards = solution.direction[column]
+        # Without a finite coefficient the distance is guessed from where the search had got to.
+        reach = z * std_error[column] if towards == 0 else abs(best.beta[column]) / 2
+        for sign, side in ((-1, lower), (1, upper)):
+            if sign * towards > 0:
+                side[column] = sign * np.inf
+            else:
+                side[column] = profile_limit(
+                    solution.likelihood, best, column, sign * reach, z, tolerance
+                )
+        fall = profile_test(solution.likelihood, best, column, tolerance)
+        p_value[column] = chi_square_tail(fall, 1)
+    return _Interval(lower=lower, upper=upper, p_value=p_value)
+
+
+def _wald_test(solution: _Solution, covariance: Floats) -> Test:
+    """Test all coefficients by their distance from 0."""
+    beta = solution.best.beta
+    if not solution.finite.all():
+        return Test.none(beta.size, "not estimable: a coefficient is infinite")
+    return Test.chi_square(float(beta @ solve(covariance, beta)), beta.size)
+
+
+def _score_test(solution: _Solution) -> Test:
+    """Test all coefficients by the slope of the likelihood at 0."""
+    start = solution.start
+    step = solve(start.information, start.score)
+    return Test.chi_square(float(start.score @ step), start.score.size)
+
+
+def _proportional_hazards(
+    problem: Problem, solution: _Solution, transform: str
+) -> tuple[PhTest, ...]:
+    """Test each term of the formula, and all of them, for a hazard ratio that changes with time."""
+    place = {int(column): position for position, column in enumerate(problem.columns)}
+    terms = []
+    for name, columns in problem.design.terms:
+        inside = [place[column] for column in columns if column in place]
+        terms.append((name, tuple(inside)))
+    everything = tuple(range(problem.columns.size))
+    tests = proportional_hazards_tests(
+        solution.unpenalised,
+        solution.best.beta,
+        time_scale(transform, problem.time, problem.sample.event, problem.entry),
+        (*terms, ("GLOBAL", everything)),
+    )
+    infinite = set(np.flatnonzero(~solution.finite).tolist())
+    return tuple(
+        replace(test, statistic=math.nan, p_value=math.nan) if infinite & set(columns) else test
+        for test, (_, columns) in zip(tests, (*terms, ("GLOBAL", everything)), strict=True)
+    )
+
+
+def _reasons(problem: Problem, solution: _Solution) -> tuple[str, ...]:
+    """Say of each coefficient why it is not a finite number."""
+    reasons = ["not estimable: determined by the covariates before it"] * len(problem.design.names)
+    for column, finite in zip(problem.columns, solution.finite, strict=True):
+        reasons[column] = "" if finite else "infinite: separation, the likelihood rises for ever"
+    return tuple(reasons)
+
+
+def _warnings(problem: Problem, solution: _Solution) -> tuple[str, ...]:
+    """Collect what a reader must know."""
+    names = problem.design.names
+    found = []
+    separated = [names[column] for column in problem.columns[~solution.finite]]
+    if separated:
+        found.append(
+            f"Separation: the data drive the coefficient of {', '.join(separated)} to infinity. "
+            "Firth's penalised likelihood gives finite estimates."
+        )
+    elif not solution.best.converged:
+        found.append("The likelihood did not converge; the coefficients are not to be relied on.")
+    redundant = [name for column, name in enumerate(names) if column not in problem.columns]
+    if redundant:
+        found.append(f"Determined by the covariates before: {', '.join(redundant)}.")
+    ratio = problem.events / problem.columns.size
+    if ratio < FEW_EVENTS and solution.penalty == "none":
+        found.append(
+            f"Only {ratio:.3g} events per coefficient: estimates are biased away from 0. "
+            "Firth's penalised likelihood reduces that."
+        )
+    return tuple(found)

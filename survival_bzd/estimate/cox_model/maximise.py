@@ -1,0 +1,150 @@
+"""The maximum of a concave log likelihood, or the direction in which it has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from survival_bzd.estimate.cox_model.likelihood import Sample, Slopes
+from survival_bzd.estimate.quantities import Floats
+from survival_bzd.estimate.risk_sets import Indices
+
+MAX_STEPS = 200
+CONVERGED = 1e-10
+"""Gain in log likelihood below which a step is the last; after it the error is the square of it."""
+
+
+class LogLikelihood(Protocol):
+    """What can be maximised."""
+
+    @property
+    def p(self) -> int:
+        """Number of coefficients."""
+
+    def slopes(self, beta: Floats) -> Slopes:
+        """Return the log likelihood with its gradient and information."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Maximum:
+    """Where Newton's method ended.
+
+    Attributes
+    ----------
+    beta : (p,) the point.
+    slopes : likelihood, gradient and information there.
+    step : (p,) the last step. Where the likelihood is monotone it points along the direction in
+        which it rises for ever; else it is nearly 0.
+    converged : whether the likelihood stopped rising.
+    """
+
+    beta: Floats
+    slopes: Slopes
+    step: Floats
+    converged: bool
+
+
+def maximise(
+    likelihood: LogLikelihood, start: Floats, free: Indices, *, tolerance: float = CONVERGED
+) -> Maximum:
+    """Maximise over the `free` coefficients, the others held, by Newton steps that climb."""
+    beta = start.copy()
+    at = likelihood.slopes(beta)
+    step = np.zeros_like(beta)
+    for _ in range(MAX_STEPS):
+        step = np.zeros_like(beta)
+        step[free] = solve(at.information[np.ix_(free, free)], at.score[free])
+        gain = float(at.score @ step)
+        beta, step, at = _climb(likelihood, beta, step, at)
+        if not abs(gain) > tolerance:
+            return Maximum(beta=beta, slopes=at, step=step, converged=True)
+        if not step.any():
+            break
+    return Maximum(beta=beta, slopes=at, step=step, converged=False)
+
+
+def _climb(
+    likelihood: LogLikelihood, beta: Floats, step: Floats, at: Slopes
+) -> tuple[Floats, Floats, Slopes]:
+    """Take the step, halved until the likelihood does not fall by more than rounding."""
+    slack = 1e-12 * (1 + abs(at.loglik))
+    for _ in range(40):
+        reached = likelihood.slopes(beta + step)
+        if reached.loglik >= at.loglik - slack:
+            return beta + step, step, reached
+        step = step / 2
+    return beta, np.zeros_like(step), at
+
+
+def solve(information: Floats, score: Floats) -> Floats:
+    """Solve for a Newton step, on the scale on which every coefficient has information 1."""
+    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    correlation = information / np.outer(scale, scale)
+    try:
+        step: Floats = np.linalg.solve(correlation, score / scale)
+    except np.linalg.LinAlgError:
+        step = np.linalg.lstsq(correlation, score / scale, rcond=1e-14)[0]
+    return step / scale
+
+
+def inverse(information: Floats) -> Floats:
+    """Invert an information matrix, on the scale on which every coefficient has information 1."""
+    diagonal = np.diag(information)
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, np.nan))
+    try:
+        inverted: Floats = np.linalg.inv(information / np.outer(scale, scale))
+    except np.linalg.LinAlgError:
+        return np.full_like(information, np.nan)
+    variance: Floats = inverted / np.outer(scale, scale)
+    return variance
+
+
+def independent_columns(information: Floats) -> Indices:
+    """Return the columns that are not determined by those before them."""
+    diagonal = np.diag(information)
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    left = information / np.outer(scale, scale)
+    kept = []
+    for column in range(left.shape[0]):
+        pivot = left[column, column]
+        if pivot > 1e-10:
+            kept.append(column)
+            left = left - np.outer(left[:, column], left[column]) / pivot
+    return np.array(kept, dtype=np.intp)
+
+
+def monotone_direction(sample: Sample, step: Floats) -> Floats | None:
+    """Return the step, cleaned, if the likelihood rises along it for ever; else None.
+
+    It does if at every event nobody at risk stands further along the direction than those who
+    have it, and somebody stands less far: then the larger the coefficients, the likelier the data.
+    """
+    spread = np.sqrt((sample.weight @ sample.x**2) / sample.weight.sum())
+    reach = np.abs(step) * spread
+    if not reach.max() > 0.01:
+        return None
+    direction = np.where(reach > 1e-3 * reach.max(), step, 0.0) / reach.max()
+    along = sample.x @ direction
+    highest = _highest_at_risk(sample, along)[sample.place.last[sample.event]]
+    lowest = -_highest_at_risk(sample, -along)[sample.place.last[sample.event]]
+    own = along[sample.event]
+    near = 1e-4
+    rises = bool((own >= highest - near).all()) and bool((own > lowest + near).any())
+    return direction if rises else None
+
+
+def _highest_at_risk(sample: Sample, along: Floats) -> Floats:
+    """Return in each cell the largest value among those at risk."""
+    place = sample.place
+    highest = np.full(place.k, -np.inf)
+    if place.first is None:
+        np.maximum.at(highest, place.last, along)
+        for a, b in zip(place.starts[:-1], place.starts[1:], strict=True):
+            highest[a:b] = np.maximum.accumulate(highest[a:b][::-1])[::-1]
+        return highest
+    # A late entry ends the reach of a value on both sides: widest first, each cell is set once.
+    for row in np.argsort(along):
+        highest[place.first[row] : place.last[row] + 1] = along[row]
+    return highest
