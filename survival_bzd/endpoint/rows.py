@@ -63,14 +63,12 @@ def read_rows(
     BadInput
         With every fault: a column that is not there, a ragged row, a value that breaks its rule.
     """
-    text, faults = _read(source, columns, name, (*labels, *variables))
-    if faults:
-        raise BadInput(faults)
+    text, torn = _read(source, columns, name, (*labels, *variables))
     lines = np.array(text.pop(LINE), dtype=np.int64)
     cells = {column: np.array(values, dtype=object) for column, values in text.items()}
     numbers, faults = _numbers(cells, columns, lines, name)
     events, event_faults = _events(cells[columns.event], columns, lines, name)
-    faults += event_faults
+    faults = [*torn, *faults, *event_faults]
     kinds = {**{variable: "either" for variable in variables}, **columns.covariates}
     covariates = {}
     for column, kind in kinds.items():
@@ -97,11 +95,11 @@ def read_rows(
 def _read(
     source: Path | IO[bytes], columns: RowsDeclaration, name: str, further: Sequence[str]
 ) -> tuple[dict[str, list[Any]], list[Fault]]:
-    """Read the columns in use as text, with their lines."""
+    """Read the columns in use as text, with their lines; name the rows that are no rows."""
     table = read_text(source, name=name, delimiter=columns.delimiter)
     named = (columns.time, columns.event, columns.entry, columns.weight, columns.patient_id)
     wanted = dict.fromkeys((*filter(None, named), *columns.covariates, *further))
-    faults = [
+    missing = [
         Fault(
             rule=f"the file must have this column; it has {', '.join(table.header)}",
             remedy="Correct the name.",
@@ -112,21 +110,21 @@ def _read(
         for column in wanted
         if column not in table.header
     ]
+    if missing:
+        raise BadInput([*table.faults, *missing])
     text: dict[str, list[Any]] = {LINE: [], **{column: [] for column in wanted}}
-    if not faults:
-        for chunk in table.chunks:
-            text[LINE] += chunk.lines
-            for column in wanted:
-                text[column] += chunk.cells[column]
-        if not text[LINE]:
-            faults.append(
-                Fault(
-                    rule="the file must have at least one row below its header",
-                    remedy="Export it again.",
-                    file=name,
-                )
-            )
-    return text, [*table.faults, *faults]
+    for chunk in table.chunks:
+        text[LINE] += chunk.lines
+        for column in wanted:
+            text[column] += chunk.cells[column]
+    if not text[LINE]:
+        empty = Fault(
+            rule="the file must have at least one row below its header",
+            remedy="Export it again.",
+            file=name,
+        )
+        raise BadInput([*table.faults, empty])
+    return text, table.faults
 
 
 def _numbers(
