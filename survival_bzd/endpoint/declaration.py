@@ -23,7 +23,7 @@ NOT_COUNTED = "not_counted"
 
 After = Literal["use", "enrolment", "last_treatment"]
 Source = Literal["visits", "urine", "use_days"]
-Competing = Literal["death", "withdrawal", "loss", "study_end"]
+Outcome = Literal["death", "withdrawal", "loss", "study_end"]
 
 
 class ConfirmedAbstinence(Declared):
@@ -113,14 +113,18 @@ class LateEntry(Declared):
     column: str
 
 
-def _iso_date(value: object) -> object:
-    """Read a date that is written as text."""
+def _end_of_observation(value: object) -> object:
+    """Read a date that is written as text; refuse what is no end, in one sentence."""
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         return dt.date.fromisoformat(value)
-    return value
+    if value in ("last_statement", "outcome") or type(value) in (dt.date, int):
+        return value
+    raise ValueError('it must be "last_statement", "outcome", or a day')
 
 
-End = Annotated[Literal["last_statement", "outcome"] | dt.date | int, BeforeValidator(_iso_date)]
+End = Annotated[
+    Literal["last_statement", "outcome"] | dt.date | int, BeforeValidator(_end_of_observation)
+]
 
 
 class Endpoint(Declared):
@@ -161,10 +165,10 @@ class Endpoint(Declared):
     )
     end: End = "last_statement"
     washout_days: int = Field(default=0, ge=0)
-    competing: list[Competing] = Field(default_factory=list)
+    competing: list[Outcome] = Field(default_factory=list)
     population: Literal["responders", "intention"] = "responders"
     entry: LateEntry | None = None
-    horizons_months: list[Annotated[float, Field(gt=0, strict=False)]] = Field(
+    horizons_months: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         default_factory=lambda: [3.0, 6.0, 12.0, 24.0]
     )
 
@@ -221,8 +225,9 @@ def _misfits(study: StudyDeclaration, endpoint: Endpoint) -> Iterator[tuple[str,
                 f"a class of [substances]: {', '.join(classes) or 'none yet'}",
                 "Declare the class, with the names that stand in the records.",
             )
-    if len(set(endpoint.sources)) < len(endpoint.sources):
-        yield "sources", ", ".join(endpoint.sources), "a source is listed once", "Take one out."
+    for key, listed in (("sources", endpoint.sources), ("competing", endpoint.competing)):
+        if len(set(listed)) < len(listed):
+            yield key, ", ".join(listed), "each is listed once", "Take one out."
     for source in dict.fromkeys(endpoint.sources):
         if source not in study.tables:
             yield (
@@ -233,6 +238,11 @@ def _misfits(study: StudyDeclaration, endpoint: Endpoint) -> Iterator[tuple[str,
             )
     yield from _missing_tables(study, endpoint)
     yield from _missing_columns(study, endpoint)
+    yield from _odd_values(study, endpoint)
+
+
+def _odd_values(study: StudyDeclaration, endpoint: Endpoint) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what no patient could fulfil, and a day that is not written as the study's days."""
     pattern = endpoint.pattern
     if isinstance(pattern, KOfN) and pattern.k > pattern.n:
         yield "pattern", f"k = {pattern.k}, n = {pattern.n}", "k is at most n", "Exchange them."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from survival_bzd.endpoint.declaration import (
     Endpoint,
     KOfN,
     MissingAs,
+    Outcome,
     UseDays,
 )
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
@@ -31,7 +32,9 @@ PACKAGE = "survival_bzd.endpoint"
 NEVER = 1_000_000_000
 """A day after every day."""
 STEPS = (
+    "recorded_outcome",
     "observation",
+    "relevant",
     "counted",
     "assessed_day",
     "origin",
@@ -132,12 +135,16 @@ def counts(evidence: Evidence, endpoint: Endpoint) -> dict[str, int]:
 def sql(evidence: Evidence, endpoint: Endpoint) -> str:
     """Return the text of every step that ran, for an auditor."""
     _run(evidence, endpoint)
-    steps = evidence.records.engine.steps
+    text = evidence.records.engine.steps
     return "\n\n".join(
-        f"-- {name}\nCREATE TABLE {name} AS\n{steps[name]};"
-        for name in ("statement", *STEPS)
-        if name in steps
+        f"-- {name}\nCREATE TABLE {name} AS\n{text[name]};"
+        for name in ("statement", *_steps(endpoint))
     )
+
+
+def _steps(endpoint: Endpoint) -> list[str]:
+    """Return the steps of an endpoint; gaps are looked for only where they count."""
+    return [step for step in STEPS if step != "gap" or isinstance(endpoint.missing, MissingAs)]
 
 
 def _run(evidence: Evidence, endpoint: Endpoint) -> None:
@@ -150,9 +157,8 @@ def _run(evidence: Evidence, endpoint: Endpoint) -> None:
         name: declaration.tables[name].file if name in declaration.tables else "" for name in TABLES
     }
     context = _context(endpoint)
-    for step in STEPS:
-        if step != "gap" or isinstance(endpoint.missing, MissingAs):
-            engine.run(PACKAGE, step, files=files, text="VARCHAR", never=NEVER, **context)
+    for step in _steps(endpoint):
+        engine.run(PACKAGE, step, files=files, text="VARCHAR", never=NEVER, **context)
     engine.derived_for = endpoint
 
 
@@ -173,14 +179,15 @@ def _context(endpoint: Endpoint) -> dict[str, Any]:
         "end_is_outcome": endpoint.end == "outcome",
         "end_is_day": "1 = 1" if end_day is not None else "1 = 0",
         "competing": endpoint.competing,
+        "outcomes": list(dict.fromkeys((*endpoint.competing, *get_args(Outcome)))),
         "sources": endpoint.sources,
         "substances": endpoint.substances,
         "conflict": endpoint.conflict,
         "origin": endpoint.origin,
         "no_search_day": {"use": "no_use", "last_treatment": "no_treatment"}.get(after, "no_date"),
-        "never_confirmed": f"never {negatives} consecutive days without use"
+        "never_confirmed": f"never {negatives} negatives in a row"
         if negatives > 1
-        else "never a day without use",
+        else "never a negative",
         "washout_days": endpoint.washout_days,
         "positives": positives,
         "within_assessed": within_assessed,
@@ -216,7 +223,7 @@ def _date(
     never_reached: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     """Date each relapse inside its interval; everybody else ends on the lower day."""
-    known = np.where(np.isnan(detected) | never_reached, upper, detected)
+    known = np.where(never_reached, upper, detected)
     dated = {
         "detected": known,
         "onset": upper,
@@ -297,7 +304,7 @@ def _covariates(evidence: Evidence, patients: pd.Series[Any]) -> pd.DataFrame:
     rows = frame.set_index("patient_id").loc[patients]
     return pd.DataFrame(
         {
-            name: rows[name].astype(object).where(rows[name].notna(), None).to_numpy()
+            name: rows[name].to_numpy(dtype=object, na_value=None)
             if kind == "text"
             else _floats(rows[name])
             for name, kind in kinds.items()

@@ -98,7 +98,7 @@ class TimeToEvent:
     --------
     >>> tte = TimeToEvent([5, 12, 20, 31], [True, False, True, True], unit="days")
     >>> tte
-    <TimeToEvent: 4 patients, 3 relapses, 0 to 31 days>
+    <TimeToEvent: 4 patients, 3 relapses, 5 to 31 days>
     """
 
     time: NDArray[np.float64]

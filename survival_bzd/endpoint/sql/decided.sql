@@ -13,8 +13,9 @@ WITH candidate AS (
         {% if missing %}gap.lower_day{% else %}CAST(NULL AS INTEGER){% endif %} AS gap_lower
     FROM origin
     LEFT JOIN pattern ON pattern.patient_id = origin.patient_id
-    {% if missing %}LEFT JOIN gap ON gap.patient_id = origin.patient_id{% endif %}
-
+    {% if missing %}
+    LEFT JOIN gap ON gap.patient_id = origin.patient_id
+    {% endif %}
 ),
 decided AS (
     SELECT
@@ -41,6 +42,24 @@ free AS (
         WHEN 'competing' THEN decided.competing_day
         ELSE {{ never }} END
     GROUP BY decided.patient_id
+),
+spoken AS (
+    SELECT
+        decided.patient_id, MAX(later.to_day) AS last_spoken,
+        COALESCE(MAX(later.to_day), decided.origin_day) AS silent_from
+    FROM decided
+    LEFT JOIN later ON later.patient_id = decided.patient_id AND later.verdict IN ('use', 'no_use')
+    GROUP BY decided.patient_id, decided.origin_day
+),
+closing AS (
+    SELECT
+        decided.patient_id, recorded_outcome.day, recorded_outcome.outcome,
+        ROW_NUMBER() OVER (PARTITION BY decided.patient_id
+            ORDER BY recorded_outcome.day, recorded_outcome.priority, recorded_outcome.line) AS place
+    FROM decided
+    JOIN spoken ON spoken.patient_id = decided.patient_id
+    JOIN recorded_outcome ON recorded_outcome.patient_id = decided.patient_id
+        AND recorded_outcome.day >= spoken.silent_from AND recorded_outcome.day <= decided.last_day
 ),
 interval_of AS (
     SELECT
@@ -73,30 +92,28 @@ interval_of AS (
             WHEN 'gap' THEN 'gap'
             WHEN 'competing' THEN decided.competing_outcome
             ELSE CASE
-                WHEN decided.outcome IS NOT NULL
-                    AND decided.outcome_day <= decided.last_day THEN decided.outcome
+                WHEN closing.outcome IS NOT NULL THEN closing.outcome
+                WHEN {{ end_is_day }} AND ever.last_known > decided.last_day THEN 'cut_off'
                 WHEN spoken.last_spoken IS NULL THEN 'nothing_recorded'
-                WHEN {{ end_is_day }} AND spoken.last_spoken_ever > decided.last_day THEN 'cut_off'
                 ELSE 'last_statement' END
-        END AS reason
+        END AS reason,
+        spoken.last_spoken, closing.day AS outcome_day
     FROM decided
     LEFT JOIN free ON free.patient_id = decided.patient_id
     LEFT JOIN later_day ON later_day.patient_id = free.patient_id
         AND later_day.day = free.last_free_day
+    LEFT JOIN spoken ON spoken.patient_id = decided.patient_id
+    LEFT JOIN closing ON closing.patient_id = decided.patient_id AND closing.place = 1
     LEFT JOIN (
-        SELECT
-            statement.patient_id,
-            MAX(CASE WHEN statement.verdict IN ('use', 'no_use') THEN statement.to_day END) AS last_spoken_ever,
-            MAX(later.to_day) AS last_spoken
-        FROM statement
-        LEFT JOIN later ON later.statement_id = statement.statement_id
-            AND later.verdict IN ('use', 'no_use')
-        GROUP BY statement.patient_id
-    ) AS spoken ON spoken.patient_id = decided.patient_id
+        SELECT patient_id, MAX(known_on) AS last_known
+        FROM relevant
+        WHERE verdict IN ('use', 'no_use')
+        GROUP BY patient_id
+    ) AS ever ON ever.patient_id = decided.patient_id
 )
 SELECT
     ended.patient_id, ended.patient_line, ended.decision, ended.event, ended.reason,
-    ended.origin_day, ended.search_day, ended.origin_statement, ended.pattern_statement,
+    ended.enrolled, ended.origin_day, ended.search_day, ended.origin_statement, ended.pattern_statement,
     ended.entry_day - ended.origin_day AS entry,
     ended.lower_day - ended.origin_day AS lower_day,
     CASE WHEN ended.event > 0 THEN ended.upper_day - ended.origin_day END AS upper_day,
@@ -106,7 +123,7 @@ SELECT
         WHEN 'relapse' THEN ended.detected_day
         WHEN 'gap' THEN ended.gap_day
         WHEN 'competing' THEN ended.competing_day
-        ELSE ended.last_free_day
+        ELSE COALESCE(ended.last_spoken, ended.origin_day)
     END AS decided_on,
     CASE ended.decision
         WHEN 'relapse' THEN relapse.file
@@ -125,10 +142,12 @@ SELECT
         ELSE COALESCE(free.line, ended.origin_line)
     END AS line,
     relapse.source AS relapse_source, relapse.subject AS relapse_subject,
-    relapse.detail AS relapse_detail, ended.detected_day - ended.origin_day AS detected,
-    ended.first_day - ended.origin_day AS first_positive, ended.first_exact,
-    ended.competing_outcome, ended.outcome, ended.outcome_day - ended.origin_day AS outcome_on,
-    ended.gap_day - ended.origin_day AS gap_on
+    relapse.detail AS relapse_detail,
+    CASE ended.decision WHEN 'relapse' THEN ended.detected_day WHEN 'gap' THEN ended.gap_day END
+        - ended.origin_day AS detected,
+    ended.first_day - ended.origin_day AS first_positive,
+    ended.competing_outcome, ended.outcome_day - ended.origin_day AS outcome_on,
+    CASE WHEN ended.last_spoken > ended.last_free_day THEN 1 ELSE 0 END AS unfinished
 FROM interval_of AS ended
 LEFT JOIN statement AS relapse ON relapse.statement_id = ended.pattern_statement
 LEFT JOIN statement AS free ON free.statement_id = ended.free_statement

@@ -1,5 +1,5 @@
 {# The first silence longer than the declared gap after a day known free. A visit that was not
-   required by design bridges it. #}
+   required by design bridges it, and none is required after death or the end of the study. #}
 WITH point AS (
     SELECT patient_id, origin_day AS day, 0 AS used, origin_statement AS statement_id, 1 AS assessed
     FROM origin
@@ -32,7 +32,7 @@ silence AS (
     FROM walk
     JOIN origin ON origin.patient_id = walk.patient_id
     WHERE (walk.last_use IS NULL OR walk.last_free > walk.last_use)
-        AND COALESCE(walk.next_day, origin.end_day) > walk.day + {{ gap_days }}
+        AND COALESCE(walk.next_day, origin.asked_until) > walk.day + {{ gap_days }}
 )
 SELECT patient_id, last_free AS lower_day, gap_day
 FROM silence

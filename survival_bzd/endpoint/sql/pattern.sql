@@ -3,7 +3,9 @@
 WITH numbered AS (
     SELECT
         later_day.*,
-        ROW_NUMBER() OVER (PARTITION BY patient_id ORDER BY day) AS place
+        ROW_NUMBER() OVER (PARTITION BY patient_id ORDER BY day) AS place,
+        MAX(CASE WHEN used = 0 THEN day END) OVER (
+            PARTITION BY patient_id ORDER BY day ROWS UNBOUNDED PRECEDING) AS last_free
     FROM later_day
 ),
 positive AS (
@@ -12,6 +14,7 @@ positive AS (
         LAG(place, {{ positives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_place,
         LAG(day, {{ positives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_day,
         LAG(exact, {{ positives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_exact,
+        LAG(last_free, {{ positives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS free_before,
         LAG(statement_id, {{ positives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_statement
     FROM numbered
     WHERE used = 1
@@ -33,11 +36,8 @@ SELECT
     complete.patient_id, complete.statement_id, complete.first_day, complete.first_exact,
     completing.known_on AS detected_day,
     CASE complete.first_exact WHEN 1 THEN complete.first_day ELSE beginning.known_on END AS upper_day,
-    CASE complete.first_exact WHEN 1 THEN complete.first_day ELSE COALESCE((
-        SELECT MAX(later_day.day) FROM later_day
-        WHERE later_day.patient_id = complete.patient_id AND later_day.used = 0
-            AND later_day.day < complete.first_day
-    ), origin.origin_day) END AS lower_day
+    CASE complete.first_exact WHEN 1 THEN complete.first_day
+        ELSE COALESCE(complete.free_before, origin.origin_day) END AS lower_day
 FROM complete
 JOIN origin ON origin.patient_id = complete.patient_id
 JOIN statement AS completing ON completing.statement_id = complete.statement_id

@@ -3,14 +3,14 @@
 SELECT
     statement.patient_id,
     COALESCE(counted.to_day, statement.to_day)
-        - COALESCE(decided.origin_day, decided.search_day, observation.entry_day, earliest.day) AS day,
+        - COALESCE(decided.origin_day, decided.search_day, decided.enrolled, earliest.day) AS day,
     COALESCE(counted.from_day, statement.from_day)
-        - COALESCE(decided.origin_day, decided.search_day, observation.entry_day, earliest.day) AS from_day,
+        - COALESCE(decided.origin_day, decided.search_day, decided.enrolled, earliest.day) AS from_day,
     statement.source, statement.verdict, statement.subject, statement.detail,
     CASE
         WHEN counted.statement_id IS NULL THEN 'not counted'
         WHEN statement.verdict = 'not_assessed' THEN 'not assessed'
-        WHEN statement.statement_id = decided.origin_statement THEN 'origin'
+        WHEN statement.statement_id = decided.origin_statement AND counted.to_day = decided.origin_day THEN 'origin'
         WHEN decided.origin_day IS NULL THEN 'never at risk'
         WHEN later.statement_id IS NULL THEN 'before origin'
         WHEN later.washed_out = 1 THEN 'washed out'
@@ -23,7 +23,6 @@ SELECT
     statement.file, statement.line
 FROM statement
 JOIN decided ON decided.patient_id = statement.patient_id
-JOIN observation ON observation.patient_id = statement.patient_id
 JOIN (SELECT patient_id, MIN(to_day) AS day FROM statement GROUP BY patient_id) AS earliest
     ON earliest.patient_id = statement.patient_id
 LEFT JOIN counted ON counted.statement_id = statement.statement_id
