@@ -304,12 +304,17 @@ def _covariates(evidence: Evidence, patients: pd.Series[Any]) -> pd.DataFrame:
     rows = frame.set_index("patient_id").loc[patients]
     return pd.DataFrame(
         {
-            name: rows[name].to_numpy(dtype=object, na_value=None)
-            if kind == "text"
-            else _floats(rows[name])
+            name: _words(rows[name]) if kind == "text" else _floats(rows[name])
             for name, kind in kinds.items()
         }
     )
+
+
+def _words(column: pd.Series[Any]) -> NDArray[np.object_]:
+    """Return a column of text, None where there is none."""
+    words: NDArray[np.object_] = column.to_numpy(dtype=object, copy=True)
+    words[column.isna().to_numpy()] = None
+    return words
 
 
 def observed_follow_up(evidence: Evidence, endpoint: Endpoint) -> NDArray[np.float64]:
