@@ -15,7 +15,7 @@ from survival_bzd.errors import SurvivalBzdError
 
 if TYPE_CHECKING:
     from survival_bzd.report.table import Table
-    from survival_bzd.study import Loaded
+    from survival_bzd.study import Loaded, Study
 
 DEFAULT_STUDY = "ketamine-taper"
 FORMATS = ("table", "csv", "json", "latex", "markdown")
@@ -200,13 +200,22 @@ def _load_file(
 
 
 def _print(
-    document: dict[str, Any], tables: Sequence[Table], form: str, output: Path | None
+    document: dict[str, Any],
+    tables: Sequence[Table],
+    form: str,
+    output: Path | None,
+    study: Study | None = None,
 ) -> None:
-    """Print a result as JSON or as tables."""
+    """Print a result as JSON or as tables; of a synthetic study it says that it is."""
     import json
 
     from survival_bzd.report.rendering import render
+    from survival_bzd.report.table import called_synthetic
 
+    if study is not None:
+        synthetic = study.declaration.study.synthetic
+        document = {"study": study.declaration.study.name, "synthetic": synthetic, **document}
+        tables = [called_synthetic(table) for table in tables] if synthetic else tables
     if form == "json":
         _deliver(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False), output)
         return
@@ -241,7 +250,8 @@ def km(
     means = restricted_mean(loaded.tte, by=groups, tau=tau, confidence=level)
     times = at or loaded.horizons
     document = km_document(curves, at=times, restricted_means=means, left_out=len(loaded.left_out))
-    _print(document, km_tables(curves, at=times, restricted_means=means), form, output)
+    tables = km_tables(curves, at=times, restricted_means=means)
+    _print(document, tables, form, output, loaded.study)
 
 
 @main.command()
@@ -266,7 +276,7 @@ def compare(
         strata=loaded.labels[strata] if strata else None,
     )  # fmt: skip
     document = compare_document(test, left_out=len(loaded.left_out))
-    _print(document, compare_tables(test), form, output)
+    _print(document, compare_tables(test), form, output, loaded.study)
 
 
 @main.command()
@@ -280,16 +290,18 @@ def rmst(
     data: str, by: str | None, tau: float | None, level: float, form: str, output: Path | None,
     **given: Any,
 ) -> None:  # fmt: skip
-    """Restricted mean times free of relapse, and between two groups their difference."""
+    """Restricted mean times free of relapse, and how those of the groups differ."""
     from survival_bzd.estimate import restricted_mean, restricted_mean_difference
     from survival_bzd.report.documents import rmst_document, rmst_tables
 
     loaded = _load(data, given, [by])
     groups = loaded.labels[by] if by else None
     means = restricted_mean(loaded.tte, by=groups, tau=tau, confidence=level)
-    difference = restricted_mean_difference(*means, confidence=level) if len(means) == 2 else None
-    document = rmst_document(means, difference, left_out=len(loaded.left_out))
-    _print(document, rmst_tables(means, difference), form, output)
+    differences = (
+        restricted_mean_difference(loaded.tte, groups, tau=tau, confidence=level) if by else ()
+    )
+    document = rmst_document(means, differences, left_out=len(loaded.left_out))
+    _print(document, rmst_tables(means, differences), form, output, loaded.study)
 
 
 @main.command()
@@ -315,7 +327,7 @@ def hazard(
     groups = loaded.labels[by] if by else None
     tables = hazard_table(loaded.tte, edges, by=groups, confidence=level)
     document = hazard_document(tables, left_out=len(loaded.left_out))
-    _print(document, hazard_tables(tables), form, output)
+    _print(document, hazard_tables(tables), form, output, loaded.study)
 
 
 @main.command()
@@ -371,7 +383,8 @@ def cox(
     if fit.left_out:
         _say(f"Left out {fit.left_out} rows that miss a covariate.")
     left_out = len(loaded.left_out) + fit.left_out
-    _print(cox_document(fit, left_out=left_out), cox_tables(fit), form, output)
+    document = cox_document(fit, left_out=left_out)
+    _print(document, cox_tables(fit), form, output, loaded.study)
 
 
 @main.command()
@@ -398,7 +411,7 @@ def check(data: str, endpoint: str | None, form: str, output: Path | None) -> No
     study = open_study(_study_folder(data), endpoint)
     parts = summary(study)
     tables = [listing("check", title, rows) for title, rows in parts.items() if rows]
-    _print(dict(parts), tables, form, output)
+    _print(dict(parts), tables, form, output, study)
 
 
 @main.command()
@@ -426,7 +439,7 @@ def derive(
         return
     part = "trace" if patient else "conflicts" if conflicts else "flow" if flow else "patients"
     rows, title = derived(study, part, patient)
-    _print({part: rows}, [listing(part, title, rows)], form, output)
+    _print({part: rows}, [listing(part, title, rows)], form, output, study)
 
 
 @main.command()

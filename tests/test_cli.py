@@ -143,13 +143,13 @@ def test_cox_of_a_supplied_study_is_that_of_its_file():
 
 def test_rmst_gives_the_difference_of_two_groups():
     found = document("rmst", *ROWS, "--by", "grp")
-    one, other = (curve["estimate"] for curve in found["curves"])
-    assert_allclose(abs(found["difference"]["estimate"]), abs(one - other), rtol=1e-12)
+    first, second = (mean["estimate"] for mean in found["restricted_means"])
+    assert_allclose(found["differences"][0]["estimate"], second - first, rtol=1e-12)
 
 
 def test_hazard_counts_every_relapse_once():
     found = document("hazard", *ROWS, "--windows", "0,28,84,182")
-    assert sum(row["events"] for row in found["curves"][0]["windows"]) == 89
+    assert sum(row["events"] for row in found["hazards"][0]["windows"]) == 89
 
 
 class TestUsage:

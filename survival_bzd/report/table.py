@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from survival_bzd.report.rounding import digits
 
@@ -54,6 +54,16 @@ class Table:
     def __repr__(self) -> str:
         rows = f"{len(self.rows)} row{'' if len(self.rows) == 1 else 's'}"
         return f"<Table {self.key}: {rows} of {len(self.header)}>"
+
+
+def called_synthetic(table: Table) -> Table:
+    """Return the table with the word in its title, and in a column of its CSV form."""
+    rows = len(table.columns[0][1]) if table.columns else 0
+    return replace(
+        table,
+        title=f"{table.title} (synthetic data)",
+        columns=(*table.columns, ("synthetic", (True,) * rows)),
+    )
 
 
 def csv(columns: Columns) -> str:
