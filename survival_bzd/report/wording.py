@@ -144,6 +144,13 @@ def outcome_words(tte: TimeToEvent, event: int) -> str:
     return "censored" if event == 0 else spaced(tte.causes[event - 1])
 
 
+def patient_names(tte: TimeToEvent) -> list[str]:
+    """Name the patients; rows that have no names are numbered from 1."""
+    if tte.patient_id is None:
+        return [str(row) for row in range(1, tte.n + 1)]
+    return [str(patient) for patient in tte.patient_id]
+
+
 def chi_square(statistic: float, df: float) -> str:
     """Write a chi-square statistic with its degrees of freedom."""
     return f"{CHI_SQUARE} = {decimal(statistic, 2)}, {count(df)} df"

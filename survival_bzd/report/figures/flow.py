@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from survival_bzd.report.figures.sheet import (
     INK,
+    MARGIN,
     Figure,
     Sheet,
-    extent,
     line_height,
     styled,
     wrapped,
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from survival_bzd.endpoint.time_to_event import FlowLeaf
     from survival_bzd.report.paper_results import PaperResults
 
-MARGIN = 2.0
 PADDING = 1.5
 """Between the edge of a box and its words, in mm."""
 GAP = 3.0

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 
 from survival_bzd.report.figures.sheet import (
     GREY,
-    INK,
+    MARGIN,
     OKABE_ITO,
     Figure,
     Sheet,
+    Style,
     extent,
     line_height,
+    note_height,
+    note_lines,
     styled,
+    top_margin,
     wrapped,
 )
 from survival_bzd.report.figures.sizes import Size, size_named
@@ -30,8 +34,9 @@ if TYPE_CHECKING:
     from survival_bzd.estimate import CoxFit
     from survival_bzd.report.paper_results import PaperResults
 
-MARGIN = 2.0
 GAP = 2.0
+LABEL_ROOM = 5.5
+"""Between the axis and its label's top, in mm."""
 LEAST_AXIS = 22.0
 """The axis gets at least so many mm; the words beside it are broken for that."""
 
@@ -93,70 +98,97 @@ def _line(label: str, fit: CoxFit, place: int, kind: int) -> Line:
     return Line(label, ratio, ratio_with_limits(*ratio), p_value(float(fit.p_value[place])), kind)
 
 
-def _drawn(results: PaperResults, size: Size) -> Figure:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """Where things stand on the sheet, in mm from its top left corner.
+
+    `rows` has each line's top, and `labels` its words, broken to their column.
+    """
+
+    top: float
+    axis: float
+    axis_width: float
+    axis_bottom: float
+    ratio: float
+    rows: list[float]
+    labels: list[list[str]]
+    notes: float
+    bottom: float
+
+
+def _layout(lines: list[Line], head: str, notes: list[str], size: Size, *, top: float) -> _Layout:
+    """Give the columns of text what they need and the axis the rest, `LEAST_AXIS` at least."""
     points, line = size.points, line_height(size.points)
-    kinds = list(dict.fromkeys(fitted_by(fit) for fit in results.cox))
-    lines = _lines(results, kinds)
-    heads = f"HR ({level(results.cox[0].confidence)} CI)", "p"
-    text_width = max(extent(words, points) for words in (heads[0], *(one.text for one in lines)))
-    p_width = max(extent(words, points) for words in (heads[1], *(one.p for one in lines)))
-    room = size.width - 2 * MARGIN - text_width - p_width - 3 * GAP
-    words_width = max(extent(one.label, points) for one in lines if one.ratio is not None)
-    label_width = min(words_width, room - LEAST_AXIS)
-    axis_left = MARGIN + label_width + GAP
-    axis_width = room - label_width
-    broken = [
-        wrapped(one.label, label_width if one.ratio else size.width - 2 * MARGIN, points)
+    texts = max(extent(words, points) for words in (head, *(one.text for one in lines)))
+    p_values = max(extent(words, points) for words in ("p", *(one.p for one in lines)))
+    room = size.width - 2 * MARGIN - texts - p_values - 3 * GAP
+    widest = max(extent(one.label, points) for one in lines if one.ratio is not None)
+    column = min(widest, room - LEAST_AXIS)
+    labels = [
+        wrapped(one.label, column if one.ratio else size.width - 2 * MARGIN, points)
         for one in lines
     ]
-    heights = [
-        max(1, len(words)) * line + (0.8 if one.ratio is None else 0.4)
-        for one, words in zip(lines, broken, strict=True)
-    ]
-    top = MARGIN + (line if results.synthetic else 0) + line + 1
-    axis_bottom = top + sum(heights) + 0.5
-    note = wrapped(_note(results, lines), size.width - 2 * MARGIN, points - 1)
-    note_top = axis_bottom + 5.5 + line + 2
-    height = note_top + line_height(points - 1) * len(note) + MARGIN
-    sheet = Sheet(size, height, synthetic=results.synthetic)
-    right = size.width - MARGIN
-    sheet.text(right - p_width - GAP, top - 1, heads[0], ha="right", va="bottom", weight="bold")
-    sheet.text(right, top - 1, heads[1], ha="right", va="bottom", weight="bold")
-    if len(kinds) > 1:
-        _draw_key(sheet, kinds, top - 1 - line / 2)
-    axes = sheet.axes(axis_left, top, axis_width, axis_bottom - top)
-    _draw_axes(axes, lines, axis_bottom - top)
-    at = 0.0
-    for one, words, tall in zip(lines, broken, heights, strict=True):
-        for row, part in enumerate(words):
-            sheet.text(
-                MARGIN,
-                top + at + (row + 0.5) * line,
-                part,
-                va="center",
-                weight="bold" if one.ratio is None else "normal",
-            )
-        if one.ratio is not None:
-            middle = at + line / 2
-            sheet.text(right - p_width - GAP, top + middle, one.text, ha="right", va="center")
-            sheet.text(right, top + middle, one.p, ha="right", va="center")
-            axes.plot([1, 1], [at, at + tall], color=GREY, linewidth=0.6, linestyle=(0, (2, 2)))
-            _draw_ratio(axes, one, middle)
-        at += tall
-    sheet.text(axis_left + axis_width / 2, axis_bottom + 5.5, "Hazard ratio", ha="center", va="top")
-    for place, words in enumerate(note):
-        sheet.text(
-            MARGIN,
-            note_top + place * line_height(points - 1),
-            words,
-            va="top",
-            fontsize=points - 1,
-            color=GREY,
-        )
-    alt = "Forest plot of hazard ratios. " + "; ".join(
-        f"{one.label or 'the same'} {one.text}" for one in lines if one.ratio is not None
+    rows = [top]
+    for one, words in zip(lines, labels, strict=True):
+        rows.append(rows[-1] + max(1, len(words)) * line + (0.4 if one.ratio else 0.8))
+    axis_bottom = rows[-1] + 0.5
+    notes_top = axis_bottom + LABEL_ROOM + line + 2
+    return _Layout(
+        top=top,
+        axis=MARGIN + column + GAP,
+        axis_width=room - column,
+        axis_bottom=axis_bottom,
+        ratio=size.width - MARGIN - p_values - GAP,
+        rows=rows,
+        labels=labels,
+        notes=notes_top,
+        bottom=notes_top + note_height(notes, size),
     )
-    return sheet.finish("forest", "Hazard ratios of relapse from Cox models", f"{alt}.")
+
+
+def _drawn(results: PaperResults, size: Size) -> Figure:
+    kinds = list(dict.fromkeys(fitted_by(fit) for fit in results.cox))
+    lines = _lines(results, kinds)
+    head = f"HR ({level(results.cox[0].confidence)} CI)"
+    notes = note_lines(_note(results, lines), size)
+    top = top_margin(size, synthetic=results.synthetic) + line_height(size.points) + 1
+    at = _layout(lines, head, notes, size, top=top)
+    sheet = Sheet(size, at.bottom, synthetic=results.synthetic)
+    _draw_heads(sheet, at, head, kinds)
+    axes = sheet.axes(at.axis, at.top, at.axis_width, at.axis_bottom - at.top)
+    _draw_axes(axes, lines, at.axis_bottom - at.top)
+    for place, one in enumerate(lines):
+        _draw_line(sheet, axes, at, place, one)
+    middle = at.axis + at.axis_width / 2
+    sheet.text(middle, at.axis_bottom + LABEL_ROOM, "Hazard ratio", ha="center", va="top")
+    sheet.notes(at.notes, notes)
+    shown = [f"{one.label or 'the same'} {one.text}" for one in lines if one.ratio is not None]
+    alt = f"Forest plot of hazard ratios. {'; '.join(shown)}."
+    return sheet.finish("forest", "Hazard ratios of relapse from Cox models", alt)
+
+
+def _draw_heads(sheet: Sheet, at: _Layout, head: str, kinds: list[str]) -> None:
+    """Name the columns, and which mark is which fit if there are several."""
+    above: Style = {"ha": "right", "va": "bottom", "weight": "bold"}
+    sheet.text(at.ratio, at.top - 1, head, **above)
+    sheet.text(sheet.width - MARGIN, at.top - 1, "p", **above)
+    if len(kinds) > 1:
+        _draw_key(sheet, kinds, at.top - 1 - line_height(sheet.size.points) / 2)
+
+
+def _draw_line(sheet: Sheet, axes: Axes, at: _Layout, place: int, one: Line) -> None:
+    """Write a line's words, and draw its ratio if it has one."""
+    top, bottom = at.rows[place], at.rows[place + 1]
+    weight = "bold" if one.ratio is None else "normal"
+    sheet.lines(MARGIN, top, at.labels[place], weight=weight)
+    if one.ratio is None:
+        return
+    middle = top + line_height(sheet.size.points) / 2
+    sheet.text(at.ratio, middle, one.text, ha="right", va="center")
+    sheet.text(sheet.width - MARGIN, middle, one.p, ha="right", va="center")
+    equal: Style = {"color": GREY, "linewidth": 0.6, "linestyle": (0, (2, 2))}
+    axes.plot([1, 1], [top - at.top, bottom - at.top], **equal)
+    _draw_ratio(axes, one, middle - at.top)
 
 
 def _note(results: PaperResults, lines: list[Line]) -> str:
@@ -189,8 +221,8 @@ def _draw_key(sheet: Sheet, kinds: list[str], middle: float) -> None:
         left += 3.2 + extent(words, sheet.size.points) + 2 * GAP
 
 
-def _marker(place: int) -> dict[str, object]:
-    """The first kind of fit is filled, the others are open."""
+def _marker(place: int) -> Style:
+    """Fill the mark of the first kind of fit, and leave the others open."""
     colour = OKABE_ITO[place % len(OKABE_ITO)]
     return {
         "markerfacecolor": "white" if place else colour,
@@ -259,7 +291,6 @@ def _draw_ratio(axes: Axes, one: Line, middle: float) -> None:
             marker=MARKERS[one.fit % len(MARKERS)],
             markersize=4,
             linestyle="none",
-            color=INK,
             zorder=4,
             **_marker(one.fit),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,18 @@ import numpy as np
 
 from survival_bzd.report.figures.sheet import (
     DASHES,
-    GREY,
     INK,
+    MARGIN,
     OKABE_ITO,
     Figure,
     Sheet,
+    Style,
     extent,
     line_height,
+    note_height,
+    note_lines,
     styled,
+    top_margin,
     wrapped,
 )
 from survival_bzd.report.figures.sizes import Size, size_named
@@ -38,7 +43,6 @@ if TYPE_CHECKING:
     from survival_bzd.estimate import KaplanMeier
     from survival_bzd.report.paper_results import PaperResults
 
-MARGIN = 2.0
 TICK_ROOM = 5.5
 """Between the axis and its label's top, in mm: tick marks and tick labels."""
 
@@ -46,7 +50,18 @@ PROPORTIONS = 0.62
 """Height of the plot over its width, at most `TALLEST` mm."""
 TALLEST = 80.0
 
+KEY_LINE = 8.5
+"""Room for a line's sample before its name, in mm."""
+
+MOST_BANDS = 2
+"""With more curves the bands would cover each other: limits are then drawn as thin lines."""
+
 COUNTS = {"at_risk": "At risk", "events": "Relapsed", "censored": "Censored"}
+
+_Key = list[tuple[int | None, str]]
+"""Lines of the key: the place of the curve whose sample stands before the words."""
+_Rows = list[tuple[str, list[str]]]
+"""Rows under the axis: a label and a number per tick."""
 
 
 def curve_figures(results: PaperResults) -> tuple[Figure, ...]:
@@ -67,59 +82,76 @@ def _figure(results: PaperResults, curves: list[KaplanMeier], key: str) -> Figur
         return _drawn(results, curves, key, size, ticks)
 
 
-def _drawn(
-    results: PaperResults, curves: list[KaplanMeier], key: str, size: Size, ticks: tuple[Tick, ...]
-) -> Figure:
-    """Lay the sheet out from top to bottom: key, plot, axis label, numbers at risk, notes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """Where things stand on the sheet, in mm from its top left corner."""
+
+    left: float
+    width: float
+    key: float
+    plot: float
+    height: float
+    label: float
+    table: float
+    notes: float
+    bottom: float
+
+
+def _layout(
+    results: PaperResults, key: _Key, table: _Rows, notes: list[str], size: Size, last: Tick
+) -> _Layout:
+    """Go from top to bottom: key, plot, axis label, numbers at risk, notes."""
     line = line_height(size.points)
-    table = _rows(results.by, curves, ticks)
     labels = [
         extent(label, size.points) + extent(numbers[0], size.points) / 2 for label, numbers in table
     ]
-    left = MARGIN + max(*labels, extent("100", size.points) + line + 3) + 2.5
-    width = size.width - left - MARGIN - extent(ticks[-1].label, size.points) / 2
+    left = MARGIN + max(*labels, extent("100", size.points) + line + 3) + 3
+    width = size.width - left - MARGIN - extent(last.label, size.points) / 2
     height = min(TALLEST, PROPORTIONS * width)
-    entries = _key(results, curves)
-    note = wrapped(_note(curves), size.width - 2 * MARGIN, size.points - 1)
-    plot_top = MARGIN + (line if results.synthetic else 0) + line * len(entries) + 1.5
-    label_top = plot_top + height + TICK_ROOM
-    table_top = label_top + line + 2
-    note_top = table_top + line * (len(table) + 1) + 2
-    bottom = note_top + line_height(size.points - 1) * len(note) + MARGIN
-    sheet = Sheet(size, bottom, synthetic=results.synthetic)
-    _draw_key(sheet, entries, left, plot_top - 1.5 - line * len(entries))
-    axes = sheet.axes(left, plot_top, width, height)
+    top = top_margin(size, synthetic=results.synthetic)
+    plot = top + line * len(key) + 1.5
+    label = plot + height + TICK_ROOM
+    table_top = label + line + 2
+    notes_top = table_top + line * (len(table) + 1) + 2
+    return _Layout(
+        left=left,
+        width=width,
+        key=top,
+        plot=plot,
+        height=height,
+        label=label,
+        table=table_top,
+        notes=notes_top,
+        bottom=notes_top + note_height(notes, size),
+    )
+
+
+def _drawn(
+    results: PaperResults,
+    curves: list[KaplanMeier],
+    name: str,
+    size: Size,
+    ticks: tuple[Tick, ...],
+) -> Figure:
+    key = _key(results, curves, size)
+    table = _rows(curves, ticks)
+    notes = note_lines(_note(curves), size)
+    at = _layout(results, key, table, notes, size, ticks[-1])
+    sheet = Sheet(size, at.bottom, synthetic=results.synthetic)
+    _draw_key(sheet, key, at.key)
+    axes = sheet.axes(at.left, at.plot, at.width, at.height)
     _draw_axes(axes, curves, ticks)
     for place, curve in enumerate(curves):
-        _draw_curve(axes, curve, place)
-    sheet.text(
-        left + width / 2,
-        label_top,
-        axis_label(results.endpoint, results.tte.unit),
-        ha="center",
-        va="top",
-    )
-    sheet.text(
-        MARGIN + line / 2,
-        plot_top + height / 2,
-        "Relapse-free (%)",
-        rotation=90,
-        ha="center",
-        va="center",
-    )
+        _draw_curve(axes, curve, place, banded=len(curves) <= MOST_BANDS)
+    middle = at.left + at.width / 2, at.plot + at.height / 2
+    words = axis_label(results.endpoint, results.tte.unit)
+    sheet.text(middle[0], at.label, words, ha="center", va="top")
+    turned = {"rotation": 90, "ha": "center", "va": "center"}
+    sheet.text(MARGIN + line_height(size.points) / 2, middle[1], "Relapse-free (%)", **turned)
     end = axes.get_xlim()[1]
-    _draw_table(sheet, table, table_top, [left + one.place / end * width for one in ticks])
-    for place, words in enumerate(note):
-        sheet.text(
-            MARGIN,
-            note_top + place * line_height(size.points - 1),
-            words,
-            va="top",
-            fontsize=size.points - 1,
-            color=GREY,
-        )
-    title, alt = _words(results, curves)
-    return sheet.finish(key, title, alt)
+    _draw_table(sheet, table, at.table, [at.left + one.place / end * at.width for one in ticks])
+    sheet.notes(at.notes, notes)
+    return sheet.finish(name, *_words(results, curves))
 
 
 def _words(results: PaperResults, curves: list[KaplanMeier]) -> tuple[str, str]:
@@ -139,8 +171,9 @@ def _words(results: PaperResults, curves: list[KaplanMeier]) -> tuple[str, str]:
 
 def _note(curves: Sequence[KaplanMeier]) -> str:
     few = any(_few(curve).any() for curve in curves)
+    drawn = "Band" if len(curves) <= MOST_BANDS else "Thin lines"
     parts = [
-        f"Band: pointwise {level(curves[0].confidence)} limits, {curves[0].limits}.",
+        f"{drawn}: pointwise {level(curves[0].confidence)} limits, {curves[0].limits}.",
         "Upright marks: censored.",
         f"Lighter: fewer than {FEW_AT_RISK} at risk." if few else "",
         f"{AT_RISK_NOTE}.",
@@ -152,8 +185,8 @@ def _note(curves: Sequence[KaplanMeier]) -> str:
 # --- the key -------------------------------------------------------------------------------------
 
 
-def _key(results: PaperResults, curves: list[KaplanMeier]) -> list[tuple[int | None, str]]:
-    """Name each curve by its place; one curve of everybody needs no name."""
+def _key(results: PaperResults, curves: list[KaplanMeier], size: Size) -> _Key:
+    """Name each curve by its place, line by line; one curve of everybody needs no name."""
     if len(curves) == 1 and curves[0].group is None:
         return []
     entries: list[tuple[int | None, str]] = [
@@ -166,19 +199,24 @@ def _key(results: PaperResults, curves: list[KaplanMeier]) -> list[tuple[int | N
     ]
     if results.logrank is not None:
         entries.append((None, f"Log-rank {with_p(results.logrank.p_value)}"))
-    return entries
+    room = size.width - 2 * MARGIN - KEY_LINE
+    return [
+        (place if row == 0 else None, part)
+        for place, words in entries
+        for row, part in enumerate(wrapped(words, room, size.points))
+    ]
 
 
-def _draw_key(sheet: Sheet, entries: list[tuple[int | None, str]], left: float, top: float) -> None:
+def _draw_key(sheet: Sheet, key: _Key, top: float) -> None:
     line = line_height(sheet.size.points)
-    for row, (place, words) in enumerate(entries):
+    for row, (place, words) in enumerate(key):
         middle = top + (row + 0.5) * line
         if place is not None:
-            sheet.line([left, left + 7], [middle, middle], **_style(place))
-        sheet.text(left + 8.5, middle, words, va="center")
+            sheet.line([MARGIN, MARGIN + KEY_LINE - 1.5], [middle, middle], **_style(place))
+        sheet.text(MARGIN + KEY_LINE, middle, words, va="center")
 
 
-def _style(place: int) -> dict[str, Any]:
+def _style(place: int) -> Style:
     return {
         "color": OKABE_ITO[place % len(OKABE_ITO)],
         "linestyle": DASHES[(place % len(OKABE_ITO) + place // len(OKABE_ITO)) % len(DASHES)],
@@ -205,50 +243,36 @@ def _few(curve: KaplanMeier) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return np.asarray(curve.at_risk < FEW_AT_RISK)
 
 
-def _draw_curve(axes: Axes, curve: KaplanMeier, place: int) -> None:
-    """Draw one curve until its follow-up ends."""
+def _draw_curve(axes: Axes, curve: KaplanMeier, place: int, *, banded: bool) -> None:
+    """Draw one curve until its follow-up ends, lighter where few are at risk."""
     style = _style(place)
-    time = np.concatenate([[0.0], curve.time]) / (
-        curve.time[-1] / displayed(float(curve.time[-1]), curve.unit)
-        if len(curve.time) and curve.time[-1] > 0
-        else 1.0
+    time = np.array([0.0, *(displayed(one, curve.unit) for one in curve.time.tolist())])
+    survival, lower, upper = (
+        np.array([first, *side.tolist()])
+        for first, side in ((1.0, curve.survival), (np.nan, curve.lower), (np.nan, curve.upper))
     )
-    survival = np.concatenate([[1.0], curve.survival])
-    limits = [np.concatenate([[np.nan], side]) for side in (curve.lower, curve.upper)]
     few = _few(curve)
     for light, pieces in groupby(range(len(few)), key=lambda piece: bool(few[piece])):
         steps = list(pieces)
         run = slice(steps[0], steps[-1] + 2)
         colour = _tint(style["color"], 0.45) if light else style["color"]
-        axes.fill_between(
-            time[run],
-            limits[0][run],
-            limits[1][run],
-            step="post",
-            linewidth=0,
-            color=style["color"],
-            alpha=0.09 if light else 0.18,
-        )
-        axes.plot(
-            time[run],
-            survival[run],
-            drawstyle="steps-post",
-            color=colour,
-            linestyle=style["linestyle"],
-            zorder=3,
-            clip_on=False,
-        )
+        drawn: Style = {"drawstyle": "steps-post", "clip_on": False}
+        if banded:
+            band: Style = {"step": "post", "linewidth": 0, "alpha": 0.09 if light else 0.18}
+            axes.fill_between(time[run], lower[run], upper[run], color=style["color"], **band)
+        for limit in () if banded else (lower, upper):
+            axes.plot(time[run], limit[run], color=colour, linewidth=0.4, zorder=2, **drawn)
+        dashes: Style = {"color": colour, "linestyle": style["linestyle"]}
+        axes.plot(time[run], survival[run], zorder=3, **dashes, **drawn)
     marked = curve.censored > 0
+    mark: Style = {"marker": "|", "markersize": 4.5, "markeredgewidth": 0.7, "linestyle": "none"}
     axes.plot(
         time[1:][marked],
         survival[1:][marked],
-        linestyle="none",
-        marker="|",
-        markersize=4.5,
-        markeredgewidth=0.7,
         color=style["color"],
         zorder=4,
         clip_on=False,
+        **mark,
     )
 
 
@@ -262,26 +286,21 @@ def _tint(colour: str, share: float) -> tuple[float, ...]:
 # --- the numbers under the axis ------------------------------------------------------------------
 
 
-def _rows(
-    by: str | None, curves: list[KaplanMeier], ticks: tuple[Tick, ...]
-) -> list[tuple[str, list[str]]]:
+def _rows(curves: list[KaplanMeier], ticks: tuple[Tick, ...]) -> _Rows:
     """Return (label, numbers) per row: all three counts of one curve, those at risk of several."""
-    times = [one.time for one in ticks]
+    tables = [curve.risk_table([one.time for one in ticks]) for curve in curves]
     if len(curves) == 1:
-        table = curves[0].risk_table(times)
         return [
-            (label, [count(value) for value in getattr(table, name).tolist()])
+            (label, [count(value) for value in getattr(tables[0], name).tolist()])
             for name, label in COUNTS.items()
         ]
     return [
-        (str(curve.group), [count(value) for value in curve.risk_table(times).at_risk.tolist()])
-        for curve in curves
+        (str(curve.group), [count(value) for value in table.at_risk.tolist()])
+        for curve, table in zip(curves, tables, strict=True)
     ]
 
 
-def _draw_table(
-    sheet: Sheet, table: list[tuple[str, list[str]]], top: float, places: list[float]
-) -> None:
+def _draw_table(sheet: Sheet, table: _Rows, top: float, places: list[float]) -> None:
     line = line_height(sheet.size.points)
     single = table[0][0] == COUNTS["at_risk"]
     sheet.text(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 MM_PER_INCH = 25.4
 POINTS_PER_INCH = 72.0
 LINE_SPACING = 1.3
+
+Style = dict[str, Any]
+"""Settings of an artist, as matplotlib names them."""
+
+MARGIN = 2.0
+"""Room at the edges of a sheet in mm."""
 
 INK = "#000000"
 GREY = "#595959"
@@ -91,6 +97,16 @@ class Sheet:
         settings = {"fontsize": self.size.points, "parse_math": False, **style}
         self.canvas.text(x / self.width, 1 - y / self.height, words, **settings)
 
+    def lines(self, left: float, top: float, lines: Sequence[str], **style: Any) -> None:
+        """Write lines of words below each other."""
+        step = line_height(style.get("fontsize", self.size.points))
+        for row, words in enumerate(lines):
+            self.text(left, top + (row + 0.5) * step, words, va="center", **style)
+
+    def notes(self, top: float, lines: Sequence[str]) -> None:
+        """Write the notes at the foot, a point smaller."""
+        self.lines(MARGIN, top, lines, fontsize=self.size.points - 1, color=GREY)
+
     def add(self, artist: Any) -> None:
         """Add an artist whose coordinates are mm from the top left corner."""
         from matplotlib.transforms import Affine2D
@@ -133,6 +149,21 @@ def extent(words: str, points: float, weight: str = "normal") -> float:
     font = FontProperties(family="DejaVu Sans", weight=weight)
     path = TextPath((0, 0), words, size=points, prop=font)
     return float(path.get_extents().x1) / POINTS_PER_INCH * MM_PER_INCH
+
+
+def note_lines(words: str, size: Size) -> list[str]:
+    """Break the notes at the foot of a sheet."""
+    return wrapped(words, size.width - 2 * MARGIN, size.points - 1)
+
+
+def note_height(lines: Sequence[str], size: Size) -> float:
+    """Height of the notes in mm, with the margin below them."""
+    return len(lines) * line_height(size.points - 1) + MARGIN
+
+
+def top_margin(size: Size, *, synthetic: bool) -> float:
+    """Room above the drawing in mm; the mark of synthetic data needs a line of it."""
+    return MARGIN + (line_height(size.points) if synthetic else 0)
 
 
 def wrapped(words: str, width: float, points: float) -> list[str]:

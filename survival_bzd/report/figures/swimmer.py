@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from survival_bzd.report.figures.sheet import (
     GREY,
     INK,
+    MARGIN,
     OKABE_ITO,
     PALE,
     Figure,
     Sheet,
+    Style,
     extent,
     line_height,
+    note_height,
+    note_lines,
     styled,
-    wrapped,
+    top_margin,
 )
 from survival_bzd.report.figures.sizes import Size, size_named
 from survival_bzd.report.rounding import counted, displayed
-from survival_bzd.report.time_axis import Tick, ticks_around
+from survival_bzd.report.time_axis import ticks_around
 from survival_bzd.report.wording import (
     axis_label,
     outcome_heading,
+    patient_names,
     sentence,
     spaced,
     time_zero,
@@ -38,8 +43,13 @@ if TYPE_CHECKING:
 MOST_PATIENTS = 60
 """More rows than this cannot be told apart on a page."""
 
-MARGIN = 2.0
 GAP = 2.0
+EDGE = 0.5
+"""Room above the first row and below the last, in mm."""
+LABEL_ROOM = 5.5
+"""Between the axis and its label's top, in mm."""
+LEGEND_MARK = 4.5
+"""Room for a mark before its words, in mm."""
 TALLEST_ROW = 4.0
 """Height of a patient's row in mm, at most: urine in its upper half, reports in the lower."""
 TALLEST = 170.0
@@ -49,6 +59,10 @@ MARK = 2.6
 """Size of a mark in points."""
 
 BLUE, VERMILLION, GREEN, PURPLE, _ = OKABE_ITO
+
+
+_Legend = list[tuple[Style, str]]
+"""Marks with their words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +78,14 @@ class Mark:
 
     words: str
     lane: str
-    style: dict[str, Any]
+    style: Style
 
 
-def _open(colour: str) -> dict[str, Any]:
+def _open(colour: str) -> Style:
     return {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 0.6}
 
 
-def _filled(colour: str) -> dict[str, Any]:
+def _filled(colour: str) -> Style:
     return {"markerfacecolor": colour, "markeredgecolor": colour, "markeredgewidth": 0.3}
 
 
@@ -117,7 +131,7 @@ def swimmer_figure(results: PaperResults) -> Figure | None:
 def swimmers(results: PaperResults) -> list[str]:
     """Return the patients from top to bottom: by follow-up, then those never at risk."""
     tte = results.tte
-    followed = sorted(zip((-tte.time).tolist(), map(str, tte.patient_id), strict=True))
+    followed = sorted(zip((-tte.time).tolist(), patient_names(tte), strict=True))
     at_risk = [patient for _, patient in followed]
     if results.trace is None:
         return at_risk
@@ -126,65 +140,98 @@ def swimmers(results: PaperResults) -> list[str]:
     return [*at_risk, *others]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """Where things stand on the sheet, in mm from its top left corner.
+
+    `row` is the height of a patient's row; `place` has each patient's row, and `apart` the row of
+    the words above those never at risk, if there are any.
+    """
+
+    left: float
+    width: float
+    top: float
+    row: float
+    rows: int
+    place: dict[str, int]
+    apart: int | None
+    label: float
+    legend: float
+    columns: int
+    notes: float
+    bottom: float
+
+
+def _layout(results: PaperResults, legend: _Legend, notes: list[str], size: Size) -> _Layout:
+    """Go from top to bottom: the patients' rows, axis label, legend, notes."""
+    line = line_height(size.points)
+    patients = swimmers(results)
+    apart = results.tte.n if results.tte.n < len(patients) else None
+    rows = len(patients) + (apart is not None)
+    row = min(TALLEST_ROW, TALLEST / rows)
+    left = MARGIN + max(extent(patient, size.points) for patient in patients) + GAP
+    top = top_margin(size, synthetic=results.synthetic) + 1
+    label = top + rows * row + 2 * EDGE + LABEL_ROOM
+    columns = _columns(legend, size)
+    legend_top = label + line + 2.5
+    notes_top = legend_top + -(-len(legend) // columns) * (line + 0.4) + 1.5
+    return _Layout(
+        left=left,
+        width=size.width - left - MARGIN - 1,
+        top=top,
+        row=row,
+        rows=rows,
+        place={
+            patient: number + (apart is not None and number >= apart)
+            for number, patient in enumerate(patients)
+        },
+        apart=apart,
+        label=label,
+        legend=legend_top,
+        columns=columns,
+        notes=notes_top,
+        bottom=notes_top + note_height(notes, size),
+    )
+
+
 def _drawn(results: PaperResults, trace: pd.DataFrame, size: Size) -> Figure:
     tte, unit = results.tte, results.tte.unit
-    patients = swimmers(results)
-    apart = tte.n if tte.n < len(patients) else None
     marks = _marks(trace)
     legend = _legend(tte, marks)
-    days = [
-        *trace["day"].dropna().tolist(),
-        *trace["from_day"].dropna().tolist(),
-        *tte.time.tolist(),
-    ]
-    ticks = ticks_around(min(0.0, *days), max(days), unit)
-    line = line_height(size.points)
-    left = MARGIN + max(extent(patient, size.points) for patient in patients) + GAP
-    top = MARGIN + (line if results.synthetic else 0) + 1
-    rows = len(patients) + (apart is not None)
-    tall = min(TALLEST_ROW, TALLEST / rows)
-    plot_height = rows * tall + 1
-    columns = _columns(legend, size)
-    legend_top = top + plot_height + 5.5 + line + 2.5
-    legend_rows = -(-len(legend) // columns)
-    note = wrapped(_note(results, marks), size.width - 2 * MARGIN, size.points - 1)
-    note_top = legend_top + legend_rows * (line + 0.4) + 1.5
-    height = note_top + len(note) * line_height(size.points - 1) + MARGIN
-    sheet = Sheet(size, height, synthetic=results.synthetic)
-    axes = sheet.axes(left, top, size.width - left - MARGIN - 1, plot_height)
-    place = {one: row + (apart is not None and row >= apart) for row, one in enumerate(patients)}
-    _draw_axes(axes, ticks, (min(0.0, *days), max(days)), unit, rows, tall)
-    for patient, row in place.items():
-        sheet.text(left - GAP, top + 0.5 + (row + 0.5) * tall, patient, ha="right", va="center")
-    if apart is not None:
-        words = "Never at risk; from the start of the search"
-        sheet.text(left + 1, top + 0.5 + (apart + 0.5) * tall, words, va="center", color=GREY)
-    _draw_bars(axes, tte, place)
+    notes = note_lines(_note(results, marks), size)
+    at = _layout(results, legend, notes, size)
+    sheet = Sheet(size, at.bottom, synthetic=results.synthetic)
+    axes = sheet.axes(at.left, at.top, at.width, at.rows * at.row + 2 * EDGE)
+    shown = trace[trace["patient_id"].astype(str).isin(at.place)]
+    days = [0.0, *shown["day"].dropna(), *shown["from_day"].dropna(), *tte.time.tolist()]
+    _draw_axes(axes, at, min(days), max(days), unit)
+    _draw_names(sheet, axes, at)
+    _draw_bars(axes, tte, at.place)
     for name, frame in marks.items():
-        _draw_marks(axes, MARKS[name], frame, place, unit)
-    _draw_ends(axes, tte, place)
-    sheet.text(
-        left + (size.width - left - MARGIN) / 2,
-        top + plot_height + 5.5,
-        axis_label(results.endpoint, unit),
-        ha="center",
-        va="top",
-    )
-    _draw_legend(sheet, legend, legend_top, columns)
-    for row, words in enumerate(note):
-        sheet.text(
-            MARGIN,
-            note_top + row * line_height(size.points - 1),
-            words,
-            va="top",
-            fontsize=size.points - 1,
-            color=GREY,
-        )
+        _draw_marks(axes, MARKS[name], frame, at.place, unit)
+    _draw_ends(axes, tte, at.place)
+    words = axis_label(results.endpoint, unit)
+    sheet.text(at.left + at.width / 2, at.label, words, ha="center", va="top")
+    _draw_legend(sheet, legend, at)
+    sheet.notes(at.notes, notes)
     alt = (
-        f"Swimmer plot of {counted(len(patients), 'patient')}: statements about use in time, and "
+        f"Swimmer plot of {counted(len(at.place), 'patient')}: statements about use in time, and "
         f"the end of each follow-up; {counted(int(tte.relapsed.sum()), 'relapse')}."
     )
     return sheet.finish("swimmer", "Evidence and outcome of every patient", alt)
+
+
+def _draw_names(sheet: Sheet, axes: Axes, at: _Layout) -> None:
+    """Write each patient's name beside the row, and a heading above those never at risk."""
+    for patient, row in at.place.items():
+        middle = at.top + EDGE + (row + 0.5) * at.row
+        sheet.text(at.left - GAP, middle, patient, ha="right", va="center")
+    if at.apart is not None:
+        low, high = axes.get_xlim()
+        zero = at.left + at.width * (0 - low) / (high - low)
+        middle = at.top + EDGE + (at.apart + 0.5) * at.row
+        words = "Never at risk; time since the search began"
+        sheet.text(zero + 1, middle, words, va="center", color=GREY)
 
 
 def _marks(trace: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -218,8 +265,8 @@ def _outdone(trace: pd.DataFrame, rows: pd.Series[bool], verdict: str) -> pd.Ser
 
 def _note(results: PaperResults, marks: dict[str, pd.DataFrame]) -> str:
     parts = [
-        f"A bar is the time at risk, from {time_zero(results.endpoint) or 'time zero'} to the end of "
-        "follow-up. Upper half of a row: urine; lower half: reports and prescriptions.",
+        f"Bar: time at risk from {time_zero(results.endpoint) or 'time zero'}. Upper half of a "
+        "row: urine; lower half: reports and prescriptions.",
         "Thin line: a period that a calendar of use covers."
         if (
             marks.get("report_no_use") is not None
@@ -230,7 +277,7 @@ def _note(results: PaperResults, marks: dict[str, pd.DataFrame]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _legend(tte: TimeToEvent, marks: dict[str, pd.DataFrame]) -> list[tuple[dict[str, Any], str]]:
+def _legend(tte: TimeToEvent, marks: dict[str, pd.DataFrame]) -> _Legend:
     """Return the marks that occur with their words: the ends first."""
     codes = sorted({int(code) for code in tte.event.tolist()}, key=lambda code: (code == 0, code))
     ends = [
@@ -243,41 +290,36 @@ def _legend(tte: TimeToEvent, marks: dict[str, pd.DataFrame]) -> list[tuple[dict
     return [*ends, *((MARKS[name].style, MARKS[name].words) for name in marks)]
 
 
-def _end_style(code: int) -> dict[str, Any]:
+def _end_style(code: int) -> Style:
     return _ENDS.get(code, _OTHER_END)
 
 
-def _columns(legend: list[tuple[dict[str, Any], str]], size: Size) -> int:
+def _columns(legend: _Legend, size: Size) -> int:
     """Return how many columns the legend has room for."""
-    widest = max(extent(words, size.points) for _, words in legend) + 7
+    widest = max(extent(words, size.points) for _, words in legend)
+    widest += LEGEND_MARK + 1.5
     return max(1, int((size.width - 2 * MARGIN) // widest))
 
 
 # --- drawing -------------------------------------------------------------------------------------
 
 
-def _draw_axes(
-    axes: Axes,
-    ticks: tuple[Tick, ...],
-    span: tuple[float, float],
-    unit: str,
-    rows: int,
-    tall: float,
-) -> None:
-    first, last = (displayed(day, unit) for day in span)
-    pad = 0.02 * (last - first) or 1.0
-    axes.set_xlim(first - pad, last + pad)
-    axes.set_ylim(rows + 0.5 / tall, -0.5 / tall)
+def _draw_axes(axes: Axes, at: _Layout, first: float, last: float, unit: str) -> None:
+    low, high = displayed(first, unit), displayed(last, unit)
+    pad = 0.02 * (high - low) or 1.0
+    axes.set_xlim(low - pad, high + pad)
+    axes.set_ylim(at.rows + EDGE / at.row, -EDGE / at.row)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
+    ticks = ticks_around(first, last, unit)
     axes.set_xticks([one.place for one in ticks], [one.label for one in ticks])
     axes.axvline(0, color=PALE, linewidth=0.6, zorder=0)
 
 
 def _draw_bars(axes: Axes, tte: TimeToEvent, place: dict[str, int]) -> None:
-    for patient, time in zip(tte.patient_id, tte.time.tolist(), strict=True):
+    for patient, time in zip(patient_names(tte), tte.time.tolist(), strict=True):
         axes.barh(
-            place[str(patient)] + 0.5,
+            place[patient] + 0.5,
             displayed(time, tte.unit),
             height=0.8,
             color="#e8eef3",
@@ -307,11 +349,11 @@ def _draw_marks(
 
 def _draw_ends(axes: Axes, tte: TimeToEvent, place: dict[str, int]) -> None:
     for patient, time, code in zip(
-        tte.patient_id, tte.time.tolist(), tte.event.tolist(), strict=True
+        patient_names(tte), tte.time.tolist(), tte.event.tolist(), strict=True
     ):
         axes.plot(
             [displayed(time, tte.unit)],
-            [place[str(patient)] + 0.5],
+            [place[patient] + 0.5],
             zorder=5,
             clip_on=False,
             linestyle="none",
@@ -319,14 +361,12 @@ def _draw_ends(axes: Axes, tte: TimeToEvent, place: dict[str, int]) -> None:
         )
 
 
-def _draw_legend(
-    sheet: Sheet, legend: list[tuple[dict[str, Any], str]], top: float, columns: int
-) -> None:
+def _draw_legend(sheet: Sheet, legend: _Legend, at: _Layout) -> None:
     """Lay the legend out in columns of equal width, filled row by row."""
     line = line_height(sheet.size.points) + 0.4
-    width = (sheet.width - 2 * MARGIN) / columns
+    width = (sheet.width - 2 * MARGIN) / at.columns
     for number, (style, words) in enumerate(legend):
-        left = MARGIN + (number % columns) * width
-        middle = top + (number // columns + 0.5) * line
-        sheet.line([left + 2], [middle], linestyle="none", **{"markersize": MARK, **style})
-        sheet.text(left + 4.5, middle, words, va="center")
+        left = MARGIN + (number % at.columns) * width
+        middle = at.legend + (number // at.columns + 0.5) * line
+        sheet.line([left + 2], [middle], **{"linestyle": "none", "markersize": MARK, **style})
+        sheet.text(left + LEGEND_MARK, middle, words, va="center")

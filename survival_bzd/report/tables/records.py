@@ -13,6 +13,7 @@ from survival_bzd.report.wording import (
     VERDICTS,
     origin_words,
     outcome_words,
+    patient_names,
     sentence,
     spaced,
 )
@@ -70,11 +71,11 @@ def patients(results: PaperResults) -> Table | None:
     tte = results.tte
     if tte.why is None:
         return None
-    whys = [str(why) for why in tte.why]
+    names, whys = patient_names(tte), [str(why) for why in tte.why]
     rows, lines = [], []
     for place, record in enumerate(_records(tte)):
         time, outcome = float(tte.time[place]), outcome_words(tte, int(tte.event[place]))
-        patient, why = str(tte.patient_id[place]), whys[place]
+        patient, why = names[place], whys[place]
         shown = decimal(time, 0 if time.is_integer() else 1)
         rows.append((patient, shown, sentence(outcome), sentence(why), record))
         line: dict[str, Value] = {
