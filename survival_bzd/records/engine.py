@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -57,15 +57,22 @@ class Engine:
         """Return a query as a DataFrame."""
         return self.connection.execute(sql).df()
 
-    def append(self, table: str, columns: Mapping[str, Any]) -> None:
-        """Append columns, lists of equal length, to a table."""
-        import pandas as pd
+    def append(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Append columns, of equal length, to a table."""
+        import numpy as np
 
-        frame = pd.DataFrame(columns)
-        self.connection.register("arriving", frame)
-        names = ", ".join(quoted(name) for name in frame.columns)
+        arriving = {name: np.array(values, dtype=object) for name, values in columns.items()}
+        if not any(values.size for values in arriving.values()):
+            return
+        names = ", ".join(quoted(name) for name in arriving)
+        self.connection.register("arriving", arriving)
         self.connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM arriving")
         self.connection.unregister("arriving")
+
+    def has(self, table: str) -> bool:
+        """Say whether there is such a table."""
+        found = "SELECT 1 FROM information_schema.tables WHERE table_name = ?"
+        return bool(self.rows(found, [table]))
 
 
 def quoted(name: str) -> str:
