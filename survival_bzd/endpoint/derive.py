@@ -306,7 +306,8 @@ def _covariates(evidence: Evidence, patients: pd.Series[Any]) -> pd.DataFrame:
         {
             name: _words(rows[name]) if kind == "text" else _floats(rows[name])
             for name, kind in kinds.items()
-        }
+        },
+        index=range(len(rows)),
     )
 
 
