@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from survival_bzd.report.figures import omitted_figures
 from survival_bzd.report.rounding import RATE_PER, digits, listed, person_unit
 from survival_bzd.report.wording import AT_RISK_NOTE
 
@@ -41,6 +42,9 @@ def _estimators(results: PaperResults) -> dict[str, str]:
         used["proportions"] = listed(sorted({one.proportion.method for one in results.proportions}))
     if results.cox:
         used["ties"] = listed(sorted({fit.ties for fit in results.cox}))
+    left_out = omitted_figures(results)
+    if left_out:
+        used["figures_left_out"] = "; ".join(left_out)
     return used
 
 

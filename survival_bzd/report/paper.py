@@ -15,6 +15,7 @@ from survival_bzd.report.paper_numbers import paper_numbers
 from survival_bzd.report.rendering import TEXT_FORMS, escape_typst, render
 from survival_bzd.report.table import Table
 from survival_bzd.report.tables import paper_tables
+from survival_bzd.report.tables.records import statements_csv
 from survival_bzd.report.time_axis import axis_ticks
 from survival_bzd.report.word import word
 from survival_bzd.report.wording import SYNTHETIC
@@ -74,6 +75,9 @@ def _curves(results: PaperResults) -> Iterator[Artefact]:
     yield _text("curves/relapse_free.csv", steps_csv(results.curves, synthetic=synthetic))
     risk = risk_csv(results.curves, ticks, synthetic=synthetic)
     yield _text("curves/relapse_free_at_risk.csv", risk)
+    if results.trace is not None:
+        trace = statements_csv(results.trace, synthetic=synthetic)
+        yield _text("tables/statements.csv", trace)
     if results.follow_up:
         yield _text("curves/follow_up.csv", steps_csv(results.follow_up, synthetic=synthetic))
 

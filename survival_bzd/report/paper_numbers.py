@@ -221,11 +221,11 @@ def _cox(numbers: Numbers, fit: CoxFit, formula: str) -> None:
     for place, term in enumerate(fit.terms):
         key = f"{root}.{names[term]}"
         values = tuple(float(getattr(fit, name)[place]) for name in _RATIOS)
-        reason = "the likelihood is monotone" if term in fit.separated else ""
+        reason = fit.reasons[place]
         for name, value in zip(_RATIOS, values, strict=True):
             numbers.add(f"{key}.{name}", value, ratio(value), reason)
         p = float(fit.p_value[place])
-        numbers.add(f"{key}.p_value", p, p_value(p))
+        numbers.add(f"{key}.p_value", p, p_value(p), reason)
         numbers.phrase(f"{key}.phrase", f"{ratio_with_limits(*values)}; {with_p(p)}")
     tests = slugs(test.term for test in fit.proportional_hazards)
     for test in fit.proportional_hazards:

@@ -87,7 +87,7 @@ def _cell(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
-    return digits(float(value)) if isinstance(value, float) else str(value)
+    return digits(float(value)) if isinstance(value, float) else str(int(value))
 
 
 def _quoted(text: str) -> str:

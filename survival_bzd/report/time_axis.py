@@ -22,7 +22,7 @@ class Tick:
 
     Attributes
     ----------
-    time : in the unit of the follow-up; m months are day floor(30.4375 m).
+    time : in the unit of the follow-up; m whole months are day floor(30.4375 m).
     place : in the unit displayed.
     label : as printed.
     """
@@ -77,7 +77,9 @@ def axis_ticks(curves: Sequence[KaplanMeier]) -> tuple[Tick, ...]:
 
 
 def _tick(label: float, unit: str) -> Tick:
-    time = float(math.floor(DAYS_PER_MONTH * label)) if unit == "days" else float(label)
+    time = DAYS_PER_MONTH * label if unit == "days" else float(label)
+    if unit == "days" and float(label).is_integer():
+        time = float(math.floor(time))
     return Tick(time=time, place=displayed(time, unit), label=digits(label))
 
 

@@ -27,6 +27,8 @@ PADDING = 1.5
 """Between the edge of a box and its words, in mm."""
 GAP = 3.0
 ARROW = 5.0
+NARROWEST = 24.0
+"""Boxes that would be narrower than this stand below each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +98,7 @@ def _drawn(
     second = _box(
         MARGIN, second_top, half, _counted(sentence(f"reached {origin}"), _total(reached)), [], size
     )
-    ends = _ends(reached)
-    width = (inner - GAP * (len(ends) - 1)) / max(len(ends), 1)
-    last = [
-        _box(
-            MARGIN + place * (width + GAP),
-            second.top + second.height + 2 * ARROW,
-            width,
-            heading,
-            items,
-            size,
-        )
-        for place, (heading, items) in enumerate(ends)
-    ]
+    last = _last(_ends(reached), second, size)
     boxes = [first, second, *([side] if side else []), *last]
     sheet = Sheet(
         size, max(box.top + box.height for box in boxes) + MARGIN, synthetic=results.synthetic
@@ -119,6 +109,22 @@ def _drawn(
     words = [" ".join(box.lines) for box in boxes]
     alt = f"Flow of the patients. {'. '.join(words)}."
     return sheet.finish("flow", "Flow of the patients", alt.replace("\N{NO-BREAK SPACE}", " "))
+
+
+def _last(ends: list[tuple[str, list[str]]], above: Box, size: Size) -> list[Box]:
+    """Place the ends of the follow-up side by side, or below each other where that is narrow."""
+    inner = size.width - 2 * MARGIN
+    width = (inner - GAP * (len(ends) - 1)) / max(len(ends), 1)
+    top = above.top + above.height + 2 * ARROW
+    if width >= NARROWEST:
+        lefts = [MARGIN + place * (width + GAP) for place in range(len(ends))]
+        return [_box(left, top, width, *end, size) for left, end in zip(lefts, ends, strict=True)]
+    boxes: list[Box] = []
+    top = above.top + above.height + GAP
+    for end in ends:
+        boxes.append(_box(MARGIN + 2 * ARROW, top, inner - 2 * ARROW, *end, size))
+        top = boxes[-1].top + boxes[-1].height + GAP / 2
+    return boxes
 
 
 def _fails(leaf: FlowLeaf) -> str:
@@ -175,14 +181,31 @@ def _draw_arrows(sheet: Sheet, first: Box, second: Box, side: Box | None, last: 
     if side is not None:
         middle = side.top + side.height / 2
         _arrow(sheet, [x, side.left], [middle, middle])
-    if not last:
-        return
-    bend = second.top + second.height + ARROW
-    centres = [box.left + box.width / 2 for box in last]
-    sheet.line([x, x], [second.top + second.height, bend], color=INK, linewidth=0.6)
+    if last and len({box.top for box in last}) == 1:
+        _branch(sheet, second, last)
+    elif last:
+        _spine(sheet, second, last)
+
+
+def _branch(sheet: Sheet, above: Box, boxes: list[Box]) -> None:
+    """Join a box with those side by side below it."""
+    x, bottom = above.left + above.width / 2, above.top + above.height
+    centres = [box.left + box.width / 2 for box in boxes]
+    bend = bottom + ARROW
+    sheet.line([x, x], [bottom, bend], color=INK, linewidth=0.6)
     sheet.line([min(x, *centres), max(x, *centres)], [bend, bend], color=INK, linewidth=0.6)
-    for box, centre in zip(last, centres, strict=True):
+    for box, centre in zip(boxes, centres, strict=True):
         _arrow(sheet, [centre, centre], [bend, box.top])
+
+
+def _spine(sheet: Sheet, above: Box, boxes: list[Box]) -> None:
+    """Join a box with those below each other, along a line on the left."""
+    x = MARGIN + ARROW
+    end = boxes[-1].top + boxes[-1].height / 2
+    sheet.line([x, x], [above.top + above.height, end], color=INK, linewidth=0.6)
+    for box in boxes:
+        middle = box.top + box.height / 2
+        _arrow(sheet, [x, box.left], [middle, middle])
 
 
 def _arrow(sheet: Sheet, x: list[float], y: list[float]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ GAP = 2.0
 LABEL_ROOM = 5.5
 """Between the axis and its label's top, in mm."""
 LEAST_AXIS = 22.0
-"""The axis gets at least so many mm; the words beside it are broken for that."""
+"""With less room in mm for the axis, the labels go on lines of their own."""
 
 WIDEST = 64.0
 """Limits beyond this, or below its inverse, are drawn as arrows."""
@@ -49,16 +49,18 @@ MARKERS = ("s", "D", "o", "^")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the plot: a heading where it has no ratio.
+    """A line of the plot: words only where it has no ratio.
 
     Attributes
     ----------
     label : words on the left.
+    heading : whether they name a model.
     ratio, text, p : the hazard ratio with its limits, and what is printed of it.
     fit : place of the kind of fit among those shown.
     """
 
     label: str
+    heading: bool = False
     ratio: tuple[float, float, float] | None = None
     text: str = ""
     p: str = ""
@@ -81,7 +83,7 @@ def _lines(results: PaperResults, kinds: list[str]) -> list[Line]:
         fits = list(group)
         first = fits[0]
         heading = f"{formula} ({counted(first.n, 'patient')}, {counted(first.n_events, 'relapse')})"
-        lines.append(Line(heading))
+        lines.append(Line(heading, heading=True))
         for place, term in enumerate(first.terms):
             words = term_words(term, results.tte.covariates)
             lines += [
@@ -94,8 +96,36 @@ def _lines(results: PaperResults, kinds: list[str]) -> list[Line]:
 def _line(label: str, fit: CoxFit, place: int, kind: int) -> Line:
     ratio = (float(fit.hazard_ratio[place]), float(fit.lower[place]), float(fit.upper[place]))
     if not estimable(fit, place) or math.isnan(ratio[0]):
-        return Line(label, (math.nan,) * 3, NOT_ESTIMABLE, NOT_ESTIMABLE, kind)
-    return Line(label, ratio, ratio_with_limits(*ratio), p_value(float(fit.p_value[place])), kind)
+        nothing = (math.nan, math.nan, math.nan)
+        return Line(label, ratio=nothing, text=NOT_ESTIMABLE, p=NOT_ESTIMABLE, fit=kind)
+    p = p_value(float(fit.p_value[place]))
+    return Line(label, ratio=ratio, text=ratio_with_limits(*ratio), p=p, fit=kind)
+
+
+def _fitted_to(lines: list[Line], size: Size, head: str) -> list[Line]:
+    """Put the labels on lines of their own if the axis would have too little room beside them."""
+    if _room(lines, size, head) - _widest(lines, size) >= LEAST_AXIS:
+        return lines
+    stacked: list[Line] = []
+    for one in lines:
+        if one.ratio is not None and one.label:
+            stacked.append(Line(one.label))
+        stacked.append(replace(one, label="") if one.ratio is not None else one)
+    return stacked
+
+
+def _room(lines: list[Line], size: Size, head: str) -> float:
+    """Return the width in mm that labels and axis share."""
+    texts = max(extent(words, size.points) for words in (head, *(one.text for one in lines)))
+    return size.width - 2 * MARGIN - texts - _p_width(lines, size) - 3 * GAP
+
+
+def _p_width(lines: list[Line], size: Size) -> float:
+    return max(extent(words, size.points) for words in ("p", *(one.p for one in lines)))
+
+
+def _widest(lines: list[Line], size: Size) -> float:
+    return max(extent(one.label, size.points) for one in lines if one.ratio is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,18 +149,12 @@ class _Layout:
 def _layout(lines: list[Line], head: str, notes: list[str], size: Size, *, top: float) -> _Layout:
     """Give the columns of text what they need and the axis the rest, `LEAST_AXIS` at least."""
     points, line = size.points, line_height(size.points)
-    texts = max(extent(words, points) for words in (head, *(one.text for one in lines)))
-    p_values = max(extent(words, points) for words in ("p", *(one.p for one in lines)))
-    room = size.width - 2 * MARGIN - texts - p_values - 3 * GAP
-    widest = max(extent(one.label, points) for one in lines if one.ratio is not None)
-    column = min(widest, room - LEAST_AXIS)
-    labels = [
-        wrapped(one.label, column if one.ratio else size.width - 2 * MARGIN, points)
-        for one in lines
-    ]
+    room, column = _room(lines, size, head), _widest(lines, size)
+    whole = size.width - 2 * MARGIN
+    labels = [wrapped(one.label, column + 1 if one.ratio else whole, points) for one in lines]
     rows = [top]
     for one, words in zip(lines, labels, strict=True):
-        rows.append(rows[-1] + max(1, len(words)) * line + (0.4 if one.ratio else 0.8))
+        rows.append(rows[-1] + max(1, len(words)) * line + (0.8 if one.heading else 0.4))
     axis_bottom = rows[-1] + 0.5
     notes_top = axis_bottom + LABEL_ROOM + line + 2
     return _Layout(
@@ -138,7 +162,7 @@ def _layout(lines: list[Line], head: str, notes: list[str], size: Size, *, top: 
         axis=MARGIN + column + GAP,
         axis_width=room - column,
         axis_bottom=axis_bottom,
-        ratio=size.width - MARGIN - p_values - GAP,
+        ratio=size.width - MARGIN - _p_width(lines, size) - GAP,
         rows=rows,
         labels=labels,
         notes=notes_top,
@@ -148,8 +172,8 @@ def _layout(lines: list[Line], head: str, notes: list[str], size: Size, *, top: 
 
 def _drawn(results: PaperResults, size: Size) -> Figure:
     kinds = list(dict.fromkeys(fitted_by(fit) for fit in results.cox))
-    lines = _lines(results, kinds)
     head = f"HR ({level(results.cox[0].confidence)} CI)"
+    lines = _fitted_to(_lines(results, kinds), size, head)
     notes = note_lines(_note(results, lines), size)
     top = top_margin(size, synthetic=results.synthetic) + line_height(size.points) + 1
     at = _layout(lines, head, notes, size, top=top)
@@ -162,7 +186,7 @@ def _drawn(results: PaperResults, size: Size) -> Figure:
     middle = at.axis + at.axis_width / 2
     sheet.text(middle, at.axis_bottom + LABEL_ROOM, "Hazard ratio", ha="center", va="top")
     sheet.notes(at.notes, notes)
-    shown = [f"{one.label or 'the same'} {one.text}" for one in lines if one.ratio is not None]
+    shown = [f"{one.label} {one.text}".strip() for one in lines if not one.heading]
     alt = f"Forest plot of hazard ratios. {'; '.join(shown)}."
     return sheet.finish("forest", "Hazard ratios of relapse from Cox models", alt)
 
@@ -179,7 +203,7 @@ def _draw_heads(sheet: Sheet, at: _Layout, head: str, kinds: list[str]) -> None:
 def _draw_line(sheet: Sheet, axes: Axes, at: _Layout, place: int, one: Line) -> None:
     """Write a line's words, and draw its ratio if it has one."""
     top, bottom = at.rows[place], at.rows[place + 1]
-    weight = "bold" if one.ratio is None else "normal"
+    weight = "bold" if one.heading else "normal"
     sheet.lines(MARGIN, top, at.labels[place], weight=weight)
     if one.ratio is None:
         return

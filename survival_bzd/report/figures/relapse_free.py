@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from survival_bzd.report.figures.sheet import (
     DASHES,
-    INK,
     MARGIN,
     OKABE_ITO,
     Figure,
@@ -53,6 +53,12 @@ TALLEST = 80.0
 KEY_LINE = 8.5
 """Room for a line's sample before its name, in mm."""
 
+WIDEST_LABEL = 0.25
+"""Labels of rows that take more of the width than this stand above their numbers."""
+
+MOST_MARKS = 200
+"""More censoring marks than this on one curve would hide it."""
+
 MOST_BANDS = 2
 """With more curves the bands would cover each other: limits are then drawn as thin lines."""
 
@@ -93,6 +99,7 @@ class _Layout:
     height: float
     label: float
     table: float
+    stacked: bool
     notes: float
     bottom: float
 
@@ -102,17 +109,18 @@ def _layout(
 ) -> _Layout:
     """Go from top to bottom: key, plot, axis label, numbers at risk, notes."""
     line = line_height(size.points)
-    labels = [
-        extent(label, size.points) + extent(numbers[0], size.points) / 2 for label, numbers in table
-    ]
-    left = MARGIN + max(*labels, extent("100", size.points) + line + 3) + 3
+    labels = [extent(label, size.points) for label, _ in table]
+    stacked = max(labels) > WIDEST_LABEL * size.width
+    beside = 0.0 if stacked else max(labels)
+    numbers = max(extent(numbers[0], size.points) for _, numbers in table) / 2
+    left = MARGIN + max(beside + numbers, extent("100", size.points) + line + 3) + 3
     width = size.width - left - MARGIN - extent(last.label, size.points) / 2
     height = min(TALLEST, PROPORTIONS * width)
     top = top_margin(size, synthetic=results.synthetic)
     plot = top + line * len(key) + 1.5
     label = plot + height + TICK_ROOM
     table_top = label + line + 2
-    notes_top = table_top + line * (len(table) + 1) + 2
+    notes_top = table_top + line * (len(table) * (2 if stacked else 1) + 1) + 2
     return _Layout(
         left=left,
         width=width,
@@ -121,6 +129,7 @@ def _layout(
         height=height,
         label=label,
         table=table_top,
+        stacked=stacked,
         notes=notes_top,
         bottom=notes_top + note_height(notes, size),
     )
@@ -149,7 +158,7 @@ def _drawn(
     turned = {"rotation": 90, "ha": "center", "va": "center"}
     sheet.text(MARGIN + line_height(size.points) / 2, middle[1], "Relapse-free (%)", **turned)
     end = axes.get_xlim()[1]
-    _draw_table(sheet, table, at.table, [at.left + one.place / end * at.width for one in ticks])
+    _draw_table(sheet, table, at, [at.left + one.place / end * at.width for one in ticks])
     sheet.notes(at.notes, notes)
     return sheet.finish(name, *_words(results, curves))
 
@@ -174,7 +183,7 @@ def _note(curves: Sequence[KaplanMeier]) -> str:
     drawn = "Band" if len(curves) <= MOST_BANDS else "Thin lines"
     parts = [
         f"{drawn}: pointwise {level(curves[0].confidence)} limits, {curves[0].limits}.",
-        "Upright marks: censored.",
+        "Upright marks: censored." if any(_marked(curve).any() for curve in curves) else "",
         f"Lighter: fewer than {FEW_AT_RISK} at risk." if few else "",
         f"{AT_RISK_NOTE}.",
         "Relapsed, censored: up to and including t." if len(curves) == 1 else "",
@@ -238,7 +247,7 @@ def _draw_axes(axes: Axes, curves: Sequence[KaplanMeier], ticks: tuple[Tick, ...
     axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0], ["0", "20", "40", "60", "80", "100"])
 
 
-def _few(curve: KaplanMeier) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _few(curve: KaplanMeier) -> NDArray[np.bool_]:
     """Say of the piece of curve that ends at each time whether few are at risk on it."""
     return np.asarray(curve.at_risk < FEW_AT_RISK)
 
@@ -264,7 +273,7 @@ def _draw_curve(axes: Axes, curve: KaplanMeier, place: int, *, banded: bool) -> 
             axes.plot(time[run], limit[run], color=colour, linewidth=0.4, zorder=2, **drawn)
         dashes: Style = {"color": colour, "linestyle": style["linestyle"]}
         axes.plot(time[run], survival[run], zorder=3, **dashes, **drawn)
-    marked = curve.censored > 0
+    marked = _marked(curve)
     mark: Style = {"marker": "|", "markersize": 4.5, "markeredgewidth": 0.7, "linestyle": "none"}
     axes.plot(
         time[1:][marked],
@@ -274,6 +283,12 @@ def _draw_curve(axes: Axes, curve: KaplanMeier, place: int, *, banded: bool) -> 
         clip_on=False,
         **mark,
     )
+
+
+def _marked(curve: KaplanMeier) -> NDArray[np.bool_]:
+    """Say at which times a curve has a censoring mark."""
+    marked: NDArray[np.bool_] = curve.censored > 0
+    return marked if marked.sum() <= MOST_MARKS else np.zeros_like(marked)
 
 
 def _tint(colour: str, share: float) -> tuple[float, ...]:
@@ -300,18 +315,15 @@ def _rows(curves: list[KaplanMeier], ticks: tuple[Tick, ...]) -> _Rows:
     ]
 
 
-def _draw_table(sheet: Sheet, table: _Rows, top: float, places: list[float]) -> None:
+def _draw_table(sheet: Sheet, table: _Rows, at: _Layout, places: list[float]) -> None:
     line = line_height(sheet.size.points)
-    single = table[0][0] == COUNTS["at_risk"]
-    sheet.text(
-        MARGIN,
-        top + line / 2,
-        "Number of patients" if single else "Number at risk",
-        va="center",
-        weight="bold",
-    )
-    for row, (label, numbers) in enumerate(table, start=1):
-        middle = top + (row + 0.5) * line
-        sheet.text(MARGIN, middle, label, va="center", color=INK)
+    counts = table[0][0] == COUNTS["at_risk"]
+    heading = "Number of patients" if counts else "Number at risk"
+    sheet.lines(MARGIN, at.table, [heading], weight="bold")
+    top = at.table + line
+    for label, numbers in table:
+        sheet.lines(MARGIN, top, [label])
+        top += line if at.stacked else 0
         for place, number in zip(places, numbers, strict=True):
-            sheet.text(place, middle, number, va="center", ha="center")
+            sheet.text(place, top + line / 2, number, va="center", ha="center")
+        top += line

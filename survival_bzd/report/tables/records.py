@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survival_bzd.report.rounding import count, counted, decimal
-from survival_bzd.report.table import Table, Value, columns_of
+from survival_bzd.report.table import Table, Value, columns_of, csv
 from survival_bzd.report.wording import (
     VERDICTS,
     origin_words,
@@ -19,6 +19,8 @@ from survival_bzd.report.wording import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from survival_bzd.endpoint.time_to_event import TimeToEvent
     from survival_bzd.report.paper_results import PaperResults, RecordCounts
 
@@ -99,6 +101,19 @@ def patients(results: PaperResults) -> Table | None:
         columns=columns_of(lines),
         notes=(f"{sentence(tte.unit)} since {origin_words(results.endpoint)}.",),
     )
+
+
+def statements_csv(trace: pd.DataFrame, *, synthetic: bool) -> str:
+    """Write every statement of every patient, and what the endpoint made of it, as CSV."""
+    columns = tuple((str(name), tuple(_plain(trace[name]))) for name in trace.columns)
+    return csv((*columns, ("synthetic", (synthetic,) * len(trace))))
+
+
+def _plain(column: pd.Series[Any]) -> list[Value]:
+    """Return a column as plain values, None where there is none."""
+    return [
+        None if missing else value for value, missing in zip(column, column.isna(), strict=True)
+    ]
 
 
 def _records(tte: TimeToEvent) -> list[str]:
