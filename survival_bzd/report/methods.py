@@ -229,7 +229,7 @@ def _times(results: PaperResults) -> Iterator[str]:
 
 def _models(results: PaperResults) -> Iterator[str]:
     if results.logrank is not None:
-        yield f"Groups ({spaced(results.by or 'group')}) were compared by the log-rank test."
+        yield f"Groups ({results.by_words}) were compared by the log-rank test."
     if not results.cox:
         return
     kinds = {fitted_by(fit): fit for fit in results.cox}

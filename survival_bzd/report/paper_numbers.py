@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from survival_bzd.report.numbers import Numbers
 from survival_bzd.report.phrases import (
     proportion_phrase,
-    ratio_with_limits,
     three,
     time_phrase,
     with_level,
 )
 from survival_bzd.report.rounding import (
     NOT_REACHED,
+    RATE_PER,
     count,
     decimal,
     displayed_unit,
@@ -204,10 +204,16 @@ def _hazard(numbers: Numbers, results: PaperResults, table: HazardTable) -> None
         person_time = float(table.person_time[place])
         shown = f"{shown_time(person_time, table.unit)} {person_unit(table.unit)}"
         numbers.add(f"{key}.person_time", person_time, shown)
-        for name in ("rate", "lower", "upper"):
-            value = float(getattr(table, name)[place])
-            reason = "nobody was at risk" if person_time == 0 else ""
+        reason = "nobody was at risk" if person_time == 0 else ""
+        values = tuple(float(getattr(table, name)[place]) for name in _RATES)
+        for name, value in zip(_RATES, values, strict=True):
             numbers.add(f"{key}.{name}", value, rate(value, table.unit), reason)
+        texts = three((values[0], values[1], values[2]), lambda one: rate(one, table.unit))
+        per = f" per {RATE_PER} {person_unit(table.unit)}"
+        numbers.phrase(f"{key}.phrase", with_level(texts, table.confidence, per))
+
+
+_RATES = ("rate", "lower", "upper")
 
 
 def _cox(numbers: Numbers, fit: CoxFit, formula: str) -> None:
@@ -226,7 +232,8 @@ def _cox(numbers: Numbers, fit: CoxFit, formula: str) -> None:
             numbers.add(f"{key}.{name}", value, ratio(value), reason)
         p = float(fit.p_value[place])
         numbers.add(f"{key}.p_value", p, p_value(p), reason)
-        numbers.phrase(f"{key}.phrase", f"{ratio_with_limits(*values)}; {with_p(p)}")
+        texts = three((values[0], values[1], values[2]), ratio)
+        numbers.phrase(f"{key}.phrase", f"{with_level(texts, fit.confidence)}; {with_p(p)}")
     tests = slugs(test.term for test in fit.proportional_hazards)
     for test in fit.proportional_hazards:
         key = f"{root}.proportional_hazards.{tests[test.term]}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from survival_bzd.report.rounding import DAYS_PER_MONTH, digits
-from survival_bzd.report.wording import slug
+from survival_bzd.report.wording import covariate_words, slug
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,6 +190,8 @@ class PaperResults:
     follow_up_described : the observed follow-up of everybody enrolled, in `tte.unit`, if recorded.
     trace : the evidence of every patient (`endpoint.trace`), for the swimmer plot.
     records : the counts of what was read.
+    labels : words for covariates, such as ``{"dose10": "dose, per 10 mg/day"}``; a column without
+        one is called by its name.
     conventions : more (key, words) for the conventions of numbers.json.
     versions : software and its version, such as ``{"survival_bzd": "0.1.0", "Python": "3.11.7"}``.
     size : journal size preset of the figures.
@@ -215,6 +217,12 @@ class PaperResults:
     follow_up_described: Characteristic | None = None
     trace: pd.DataFrame | None = None
     records: RecordCounts | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
     conventions: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     size: str = "single"
+
+    @property
+    def by_words(self) -> str | None:
+        """What the curves are split by, in words."""
+        return None if self.by is None else covariate_words(self.by, self.labels)

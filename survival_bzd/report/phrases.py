@@ -62,13 +62,22 @@ def with_level(texts: tuple[str, str, str], confidence: float, unit: str = "") -
     """Write ``78.2% (95% CI 52.3 to 91.1)`` from the three texts; `unit` follows the first."""
     estimate, lower, upper = texts
     if estimate in (NOT_ESTIMABLE, NOT_REACHED):
-        words = {NOT_ESTIMABLE: "not estimable", NOT_REACHED: "not reached"}[estimate]
+        words = _IN_WORDS[estimate]
         if {lower, upper} <= {NOT_ESTIMABLE, NOT_REACHED}:
             return words
-        return f"{words} ({level(confidence)} CI {interval(lower, upper)}{unit.replace('%', '')})"
+        limits = (_limit_words(limit, unit) for limit in (lower, upper))
+        return f"{words} ({level(confidence)} CI {interval(*limits)})"
     if lower == upper == NOT_ESTIMABLE:
         return f"{estimate}{unit} ({level(confidence)} CI not estimable)"
     return f"{estimate}{unit} ({level(confidence)} CI {interval(lower, upper)})"
+
+
+def _limit_words(limit: str, unit: str) -> str:
+    """Write a limit with its unit, or in words where there is none."""
+    return _IN_WORDS.get(limit) or f"{limit}{unit}"
+
+
+_IN_WORDS = {NOT_ESTIMABLE: "not estimable", NOT_REACHED: "not reached"}
 
 
 def time_phrase(texts: tuple[str, str, str], confidence: float, unit: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from survival_bzd.report.rounding import (
@@ -136,7 +136,7 @@ def origin_words(endpoint: EndpointFacts) -> str:
 
 def group_words(by: str | None, group: str | None) -> str:
     """Name a group with its covariate; everybody is "All"."""
-    return "All" if group is None else f"{spaced(by or 'group')}: {group}"
+    return "All" if group is None else f"{by or 'group'}: {group}"
 
 
 def outcome_words(tte: TimeToEvent, event: int) -> str:
@@ -212,7 +212,14 @@ def reason_words(leaf: FlowLeaf) -> str:
     return _REASONS.get(leaf.reason, sentence(spaced(leaf.reason)))
 
 
-def term_words(term: str, covariates: pd.DataFrame | None) -> str:
+def covariate_words(name: str, labels: Mapping[str, str]) -> str:
+    """Name a covariate: by its label, or by its column."""
+    return labels.get(name) or spaced(name)
+
+
+def term_words(
+    term: str, covariates: pd.DataFrame | None, labels: Mapping[str, str] | None = None
+) -> str:
     """Say a coefficient: a level is named with the level it is compared with.
 
     Examples
@@ -222,10 +229,11 @@ def term_words(term: str, covariates: pd.DataFrame | None) -> str:
     'sex: male vs female'
     """
     matched = re.fullmatch(r"(?:C\()?([^\[\]()]+)\)?\[(?:T\.)?(.+)\]", term)
+    names = labels or {}
     if matched is None:
-        return spaced(term)
+        return covariate_words(term, names)
     column, shown = matched.groups()
-    words = f"{spaced(column)}: {shown}"
+    words = f"{covariate_words(column, names)}: {shown}"
     if covariates is None or column not in covariates.columns:
         return words
     reference = sorted(covariates[column].dropna().unique())[0]

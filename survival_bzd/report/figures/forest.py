@@ -85,7 +85,7 @@ def _lines(results: PaperResults, kinds: list[str]) -> list[Line]:
         heading = f"{formula} ({counted(first.n, 'patient')}, {counted(first.n_events, 'relapse')})"
         lines.append(Line(heading, heading=True))
         for place, term in enumerate(first.terms):
-            words = term_words(term, results.tte.covariates)
+            words = term_words(term, results.tte.covariates, results.labels)
             lines += [
                 _line("" if row else words, fit, place, kinds.index(fitted_by(fit)))
                 for row, fit in enumerate(fits)

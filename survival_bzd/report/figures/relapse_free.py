@@ -168,12 +168,12 @@ def _words(results: PaperResults, curves: list[KaplanMeier]) -> tuple[str, str]:
     origin = origin_words(results.endpoint)
     title = f"Patients free of relapse by time since {origin}"
     ends = [
-        f"{group_words(results.by, curve.group)}: {counted(curve.n, 'patient')}, "
+        f"{group_words(results.by_words, curve.group)}: {counted(curve.n, 'patient')}, "
         f"{counted(curve.n_events, 'relapse')}"
         for curve in curves
     ]
     split = len(curves) > 1 or curves[0].group is not None
-    title += f", by {results.by}" if split else ""
+    title += f", by {results.by_words}" if split else ""
     alt = f"Kaplan-Meier curve of the proportion free of relapse since {origin}. {'; '.join(ends)}."
     return title, alt
 
@@ -201,7 +201,7 @@ def _key(results: PaperResults, curves: list[KaplanMeier], size: Size) -> _Key:
     entries: list[tuple[int | None, str]] = [
         (
             place,
-            f"{group_words(results.by, curve.group)} ({counted(curve.n, 'patient')}, "
+            f"{group_words(results.by_words, curve.group)} ({counted(curve.n, 'patient')}, "
             f"{counted(curve.n_events, 'relapse')})",
         )
         for place, curve in enumerate(curves)

@@ -39,7 +39,7 @@ def cox(results: PaperResults) -> Table | None:
         by_kind = {fitted_by(fit): fit for fit in fits}
         first = next(iter(by_kind.values()))
         for place, term in enumerate(first.terms):
-            words = term_words(term, results.tte.covariates)
+            words = term_words(term, results.tte.covariates, results.labels)
             cells = [cell for kind in kinds for cell in _cells(by_kind.get(kind), place)]
             rows.append(("" if place else formula, words, *cells))
         notes.append(_note(first, results))
@@ -93,7 +93,9 @@ def _note(fit: CoxFit, results: PaperResults) -> str:
     if fit.left_out:
         parts.append(f"{counted(fit.left_out, 'patient')} left out for a missing value")
     if fit.separated:
-        names = listed([term_words(term, results.tte.covariates) for term in fit.separated])
+        names = listed(
+            [term_words(term, results.tte.covariates, results.labels) for term in fit.separated]
+        )
         parts.append(f"monotone likelihood in {names}")
     parts += [
         f"proportional hazards (Grambsch-Therneau, global) {with_p(test.p_value)}"

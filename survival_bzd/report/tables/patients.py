@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from survival_bzd.report.phrases import percent_with_limits
 from survival_bzd.report.rounding import count, decimal, level, listed, percent
 from survival_bzd.report.table import Table, Value, columns_of
 from survival_bzd.report.wording import (
+    covariate_words,
     group_words,
     leaf_words,
     sentence,
-    spaced,
     time_zero,
 )
 
@@ -38,12 +38,14 @@ def characteristics(results: PaperResults) -> Table | None:
     heads = []
     for group in groups:
         size = max(one.n + one.missing for one in described if one.group == group)
-        heads.append(f"{group_words(results.by, group)} (n = {size})")
+        heads.append(f"{group_words(results.by_words, group)} (n = {size})")
     return Table(
         key="characteristics",
         title="Characteristics of the patients",
         header=("Characteristic", *heads),
-        rows=tuple(row for ones in by_name.values() for row in _characteristic_rows(ones)),
+        rows=tuple(
+            row for ones in by_name.values() for row in _characteristic_rows(ones, results.labels)
+        ),
         align="l" + "r" * len(groups),
         columns=columns_of([line for one in described for line in _characteristic_lines(one)]),
         notes=(
@@ -69,9 +71,11 @@ def _characteristic_lines(one: Characteristic) -> list[dict[str, Value]]:
     ]
 
 
-def _characteristic_rows(ones: list[Characteristic]) -> list[tuple[str, ...]]:
+def _characteristic_rows(
+    ones: list[Characteristic], labels: Mapping[str, str]
+) -> list[tuple[str, ...]]:
     """Give a number one row per summary, a text one row per level, and missing values a row."""
-    words = sentence(spaced(ones[0].name))
+    words = sentence(covariate_words(ones[0].name, labels))
     rows = _level_rows(words, ones) if ones[0].levels else _number_rows(words, ones)
     if any(one.missing for one in ones):
         rows.append((f"{INDENT}missing", *(count(one.missing) for one in ones)))

@@ -70,7 +70,7 @@ def relapse_free(results: PaperResults) -> Table | None:
             limited = (float(getattr(at, name)[place]) for name in ("survival", "lower", "upper"))
             rows.append(
                 (
-                    group_words(results.by, curve.group),
+                    group_words(results.by_words, curve.group),
                     horizon.label,
                     count(float(at.at_risk[place])),
                     count(float(counts.events[place])),
@@ -117,7 +117,7 @@ def time_to_relapse(results: PaperResults) -> Table:
         median = None if followed is None else followed.median
         rows.append(
             (
-                group_words(results.by, curve.group),
+                group_words(results.by_words, curve.group),
                 count(curve.n),
                 count(curve.n_events),
                 quantile_with_limits(curve.median, curve.unit),
@@ -189,7 +189,7 @@ def hazard(results: PaperResults) -> Table | None:
             lines.append({"group": table.group, **line})
             rows.append(
                 (
-                    group_words(results.by, table.group),
+                    group_words(results.by_words, table.group),
                     window_words(line["lower_edge"], line["upper_edge"], unit)[1],
                     count(line["events"]),
                     shown_time(line["person_time"], unit),
@@ -227,7 +227,7 @@ def logrank(results: PaperResults) -> Table | None:
         )
         lines.append({"group": group, "n": n, "observed": observed, "expected": expected})
         rows.append(
-            (group_words(results.by, group), count(n), count(observed), decimal(expected, 1))
+            (group_words(results.by_words, group), count(n), count(observed), decimal(expected, 1))
         )
     return Table(
         key="logrank",
