@@ -16,27 +16,17 @@ REFERENCE = json.loads(
 SCALES = ["log-log", "log", "plain", "arcsin", "logit"]
 
 
-def column(values):
-    return np.atleast_1d(np.array(values, dtype=np.float64))
+@pytest.fixture
+def fit(patients):
+    def of_case(data, limits="log-log"):
+        (curve,) = kaplan_meier(patients(data), limits=limits, cluster=data.get("cluster"))
+        return curve
 
-
-def patients(data):
-    entry = column(data["entry"])
-    return TimeToEvent(
-        column(data["time"]),
-        column(data["event"]),
-        entry=None if np.isnan(entry).all() else entry,
-        weight=None if data.get("weight") is None else column(data["weight"]),
-    )
-
-
-def fit(data, limits="log-log"):
-    (curve,) = kaplan_meier(patients(data), limits=limits, cluster=data.get("cluster"))
-    return curve
+    return of_case
 
 
 @pytest.mark.parametrize("case", REFERENCE["cases"])
-def test_agrees_with_r_survfit(case):
+def test_agrees_with_r_survfit(case, fit, column):
     # Regenerate with tests/reference/kaplan_meier.R; 17 digits stored, so only rounding differs.
     r = REFERENCE["cases"][case]
     curve = fit(r["data"])
@@ -52,7 +42,7 @@ def test_agrees_with_r_survfit(case):
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("case", REFERENCE["cases"])
-def test_limits_agree_with_r_but_where_survival_is_one(case, scale):
+def test_limits_agree_with_r_but_where_survival_is_one(case, scale, fit, column):
     r = REFERENCE["cases"][case]
     curve = fit(r["data"], scale)
     inside = (curve.survival > 0) & (curve.survival < 1)
@@ -64,7 +54,7 @@ def test_limits_agree_with_r_but_where_survival_is_one(case, scale):
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("case", REFERENCE["cases"])
-def test_quantiles_agree_with_r(case, scale):
+def test_quantiles_agree_with_r(case, scale, fit, column):
     r = REFERENCE["cases"][case]
     curve = fit(r["data"], scale)
     found = [curve.quantile(p) for p in REFERENCE["p"]]
@@ -79,7 +69,7 @@ def test_quantiles_agree_with_r(case, scale):
 
 
 @pytest.mark.parametrize("case", REFERENCE["cases"])
-def test_survival_at_given_times_agrees_with_r_summary(case):
+def test_survival_at_given_times_agrees_with_r_summary(case, fit, column):
     r = REFERENCE["cases"][case]
     curve = fit(r["data"])
     asked = r["curve"]["at"]
@@ -93,7 +83,7 @@ def test_survival_at_given_times_agrees_with_r_summary(case):
     assert_allclose(at.survival[beyond], expected)
 
 
-def test_reverse_kaplan_meier_agrees_with_r():
+def test_reverse_kaplan_meier_agrees_with_r(column):
     r = REFERENCE["reverse"]
     (followed,) = follow_up(TimeToEvent(r["data"]["time"], r["data"]["event"]))
     assert_allclose(followed.survival, r["survival"], rtol=1e-9)
@@ -117,7 +107,8 @@ def test_patient_censored_at_a_relapse_time_is_still_at_risk():
 
 
 def test_empty_entry_is_not_an_entry_at_zero():
-    # Followed from the origin, the relapse on day 0 counts; found free on day 0, one is at risk later.
+    # Followed from the origin, a relapse on day 0 counts; who was found free on day 0 is at risk
+    # from day 1.
     (curve,) = kaplan_meier(TimeToEvent([0, 5, 9], [1, 1, 1], entry=[np.nan, np.nan, 0]))
     assert curve.at_risk.tolist() == [2, 2, 1]
     assert_allclose(curve.survival, [0.5, 0.25, 0])
@@ -180,8 +171,8 @@ def test_plateau_that_never_ends_runs_to_the_last_follow_up():
 
 
 def test_plateau_that_never_ends_is_found_within_rounding():
-    # 12 of 24 relapse one by one: S ends a rounding error above one half, where R's quantile(), asked
-    # for the median alone, says NA.
+    # 12 of 24 relapse one by one: S ends a rounding error above one half, where R's quantile(),
+    # asked for the median alone, says NA.
     (curve,) = kaplan_meier(TimeToEvent([*range(1, 13), *[40] * 12], [1] * 12 + [0] * 12))
     assert 0 < curve.survival[-1] - 0.5 < 1e-15
     assert curve.median.estimate == (12 + 40) / 2
