@@ -6,7 +6,7 @@ WITH spoken AS (
         counted.source_rank, counted.subject, counted.verdict
     FROM counted
     LEFT JOIN later ON later.statement_id = counted.statement_id AND later.to_day = counted.to_day
-    WHERE counted.verdict IN ('use', 'no_use') AND COALESCE(later.washed_out, 0) = 0
+    WHERE COALESCE(later.verdict, counted.verdict) IN ('use', 'no_use')
 )
 SELECT
     spoken.patient_id, spoken.to_day AS day, spoken.source, spoken.subject, spoken.verdict,

@@ -14,6 +14,7 @@ SELECT
         WHEN decided.origin_day IS NULL THEN 'never at risk'
         WHEN later.statement_id IS NULL THEN 'before origin'
         WHEN later.washed_out = 1 THEN 'washed out'
+        WHEN later.verdict = 'not_assessed' THEN 'not assessed'
         WHEN statement.statement_id = decided.pattern_statement AND decided.decision = 'relapse' THEN 'relapse'
         WHEN counted.to_day > decided.decided_on THEN 'after'
         WHEN CASE later.verdict WHEN 'use' THEN 1 ELSE 0 END <> later_day.used THEN 'overruled'
