@@ -36,8 +36,8 @@ class Evidence:
         line.
         """
         return self.records.engine.frame(
-            "SELECT patient_id, source, verdict, from_day, to_day, known_on, substance, subject, detail, "
-            "file, line FROM statement ORDER BY statement_id"
+            "SELECT patient_id, source, verdict, from_day, to_day, known_on, substance, subject, "
+            "detail, file, line FROM statement ORDER BY statement_id"
         )
 
 

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from survival_bzd.errors import BadInput, Fault
+from survival_bzd.records.contradictions import contradictions
 from survival_bzd.records.declaration import (
     DECLARATION,
     StudyDeclaration,
     TableDeclaration,
+    date_pattern,
     load_declaration,
 )
 from survival_bzd.records.engine import Engine, literal, quoted
-from survival_bzd.records.schema import SUBSTANCE_COLUMNS, TABLES, Column
-from survival_bzd.records.text_table import TextTable, read_text
+from survival_bzd.records.schema import (
+    FURTHEST_DAY,
+    SUBSTANCE_COLUMNS,
+    TABLES,
+    Column,
+    Covariate,
+    Kind,
+)
+from survival_bzd.records.text_table import TextTable, named, read_text
 
+EXAMPLE = dt.date(2021, 12, 31)
 PACKAGE = "survival_bzd.records"
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]+(\.0*)?$"
+UNSEEN = r"^[\s\p{Z}]|[\s\p{Z}]$|[\p{C}]"
+"""A blank of any kind at an end, or a character that cannot be seen."""
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,42 +82,58 @@ def read_study(folder: Path) -> Records:
         With every problem of `study.toml` and of every table.
     """
     records, faults = examine(folder)
-    if faults or records is None:
+    if faults:
         raise BadInput(faults)
     return records
 
 
-def examine(folder: Path) -> tuple[Records | None, list[Fault]]:
-    """Read a study folder; return its records (None if nothing can be read) and every fault."""
+def examine(folder: Path) -> tuple[Records, list[Fault]]:
+    """Read a study folder; return what of it can be read, and every fault.
+
+    Raises
+    ------
+    BadInput
+        If there is no `study.toml`, or it is not TOML.
+    """
     declaration, faults = load_declaration(folder)
     engine = Engine.start()
     sha256 = {DECLARATION: _sha256(folder / DECLARATION)}
     _declare_codes(engine, declaration)
+    columns: dict[str, dict[str, str]] = {}
     rows: dict[str, int] = {}
     for name, table in declaration.tables.items():
+        if not table.file:
+            continue
         try:
-            text = read_text(folder / table.file, name=table.file, delimiter=table.delimiter)
+            text = read_text(
+                folder / table.file,
+                name=table.file,
+                delimiter=table.delimiter,
+                date_format=declaration.study.date_format,
+            )
         except BadInput as error:
             faults += error.faults
             continue
         sha256[table.file] = _sha256(folder / table.file)
-        columns, problems = _columns_in(text, name, table)
+        columns[name], problems = _columns_in(text, name, table)
         faults += problems
-        rows[name] = _load(engine, name, text, columns)
+        rows[name] = _load(engine, name, text, columns[name])
         faults += text.faults
-        _type(engine, name, table, declaration, columns)
-        faults += _cell_faults(engine, name, table, declaration, columns)
+        _type(engine, name, table, declaration, columns[name])
+        faults += _cell_faults(engine, name, table, declaration, columns[name])
+        if name == "patients":
+            _know_patients(engine, text, columns[name])
     for name in TABLES.keys() - rows.keys():
         _load_nothing(engine, name)
-    faults += _study_faults(engine, declaration, rows)
+    faults += _study_faults(engine, declaration, columns, rows)
     records = Records(
         folder,
         declaration,
         engine,
         rows,
         sha256,
-        tuple(_undated(engine, declaration, rows)),
-        tuple(_repeated_fills(engine, declaration, rows)),
+        tuple(_undated(engine, declaration, columns)),
+        tuple(_repeated_fills(engine, declaration)),
     )
     return records, faults
 
@@ -117,18 +147,29 @@ def _declare_codes(engine: Engine, declaration: StudyDeclaration) -> None:
     """Put the user's own codes and substance names beside the tables, so that SQL can join them."""
     engine.execute("CREATE TABLE code (tab VARCHAR, col VARCHAR, theirs VARCHAR, ours VARCHAR)")
     engine.execute("CREATE TABLE substance (name VARCHAR, class VARCHAR)")
-    for table, columns in TABLES.items():
-        declared = declaration.tables.get(table)
-        for column in columns:
-            written = {} if declared is None else declared.codes.get(column.name, {})
-            theirs = {code: ours for ours, codes in written.items() for code in codes}
-            for code, ours in {**{c: c for c in column.codes}, **theirs}.items():
-                engine.execute(
-                    "INSERT INTO code VALUES (?, ?, ?, ?)", [table, column.name, code, ours]
-                )
-    for group, names in declaration.substances.items():
-        for name in names:
-            engine.execute("INSERT INTO substance VALUES (?, ?)", [name, group])
+    codes = [
+        (name, column.name, theirs, ours)
+        for name, table in declaration.tables.items()
+        for column in TABLES[name]
+        if column.codes
+        for theirs, ours in _meanings(column, table.codes.get(column.name, {})).items()
+    ]
+    keys = ("tab", "col", "theirs", "ours")
+    engine.append("code", {key: [code[place] for code in codes] for place, key in enumerate(keys)})
+    classes = {name: group for group, names in declaration.substances.items() for name in names}
+    engine.append("substance", {"name": list(classes), "class": list(classes.values())})
+
+
+def _meanings(column: Column, written: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return theirs -> ours of a column with codes.
+
+    The package's own words need no mapping, unless one of them is mapped onto another: where
+    ``yes`` means no, an unmapped ``no`` is not guessed at.
+    """
+    theirs = {code.strip(): ours for ours, codes in written.items() for code in codes}
+    if any(theirs.get(code, code) != code for code in column.codes):
+        return theirs
+    return {**{code: code for code in column.codes}, **theirs}
 
 
 def _columns_in(
@@ -137,22 +178,21 @@ def _columns_in(
     """Return ours -> theirs for the columns that the file has; name those it should have."""
     faults = []
     columns = {}
-    wanted = {column.name: column.required for column in TABLES[name]}
-    wanted.update(dict.fromkeys(table.covariates, True))
-    for ours, required in wanted.items():
+    taken = set(table.columns.values())
+    for column in _schema(name, table):
+        ours = column.name
         theirs = table.columns.get(ours, ours)
-        if theirs in text.header:
+        if theirs in text.header and (ours in table.columns or theirs not in taken):
             columns[ours] = theirs
-        elif required or ours in table.columns:
+        elif column.required or ours in table.columns:
             faults.append(
                 Fault(
-                    rule=f"the table {name} needs the column `{theirs}`; the file has "
-                    f"{', '.join(text.header)}",
-                    remedy=f"Map it in {DECLARATION}: [tables.{name}] "
-                    f'columns = {{ {ours} = "..." }}.',
+                    rule=f"the file must have this column of the table {name}",
+                    remedy=f"It has {named(text.header)}. Say in {DECLARATION} which one it is: "
+                    f'[tables.{name}] columns = {{ ours = "theirs" }}.',
                     file=table.file,
                     line=1,
-                    column=ours,
+                    value=theirs,
                 )
             )
     return columns, faults
@@ -181,10 +221,10 @@ def _type(
     selected = []
     for column in _schema(name, table):
         if column.name in columns:
-            value = _typed(name, column, declaration)
+            value = _typed(column, declaration)
         else:
             value = f"CAST(NULL AS {_sql_type(column)})"
-        selected.append(f"{value} AS {quoted(sql_name(column.name))}")
+        selected.append(f"{value} AS {quoted(column.stored)}")
     joins = " ".join(
         f"LEFT JOIN code AS {quoted('code_' + column.name)} ON "
         f"{quoted('code_' + column.name)}.tab = {literal(name)} AND "
@@ -201,27 +241,17 @@ def _type(
 
 def _load_nothing(engine: Engine, name: str) -> None:
     """Make a table that the study does not have, empty, so that no step needs to ask."""
-    columns = ", ".join(f"{sql_name(column.name)} {_sql_type(column)}" for column in TABLES[name])
+    columns = ", ".join(f"{column.stored} {_sql_type(column)}" for column in TABLES[name])
     engine.execute(f"CREATE TABLE {name} ({columns}, line INTEGER)")
-
-
-def sql_name(column: str) -> str:
-    """Return the name a column has in the typed tables: words that SQL reserves are avoided."""
-    return {"date": "day", "from": "from_day", "to": "to_day"}.get(column, column)
 
 
 def _schema(name: str, table: TableDeclaration) -> list[Column]:
     """Return the columns of a table, the covariates of this study among them."""
-    kinds = {"number": "number", "text": "name", "date": "day"}
+    kinds: Mapping[str, Kind] = {"number": "number", "text": "name", "date": "day"}
     covariates = table.covariates if name == "patients" else {}
-    known = {column.name for column in TABLES[name]}
     return [
         *TABLES[name],
-        *(
-            Column(key, kinds[kind], may_be_empty=True)  # type: ignore[arg-type]
-            for key, kind in covariates.items()
-            if key not in known
-        ),
+        *(Covariate(key, kinds[kind], may_be_empty=True) for key, kind in covariates.items()),
     ]
 
 
@@ -231,7 +261,7 @@ def _sql_type(column: Column) -> str:
     return "DOUBLE" if column.kind == "number" else "VARCHAR"
 
 
-def _typed(name: str, column: Column, declaration: StudyDeclaration) -> str:
+def _typed(column: Column, declaration: StudyDeclaration) -> str:
     """Return the SQL that turns a column's text into its value, or NULL where it has none."""
     cell = f"raw.{quoted(column.name)}"
     text = f"TRIM({cell})"
@@ -242,17 +272,24 @@ def _typed(name: str, column: Column, declaration: StudyDeclaration) -> str:
     if column.kind == "whole":
         return f"CASE WHEN {_matches(text, WHOLE)} THEN TRY_CAST({text} AS INTEGER) END"
     if column.kind == "number":
-        return f"CASE WHEN {_matches(text, NUMBER)} THEN TRY_CAST({text} AS DOUBLE) END"
-    return f"CASE WHEN {text} <> '' THEN {cell} END"
+        number = f"TRY_CAST({text} AS DOUBLE)"
+        return f"CASE WHEN {_matches(text, NUMBER)} AND ABS({number}) < 1e300 THEN {number} END"
+    if column.kind == "id":
+        return f"CASE WHEN {text} <> '' THEN {cell} END"
+    return f"CASE WHEN {text} <> '' THEN {text} END"
 
 
 def _day(text: str, declaration: StudyDeclaration) -> str:
     """Return the SQL of a day number; the one expression that a dialect has to translate."""
     if declaration.study.dates == "days":
-        return f"CASE WHEN {_matches(text, WHOLE)} THEN TRY_CAST({text} AS INTEGER) END"
-    day = f"CAST(try_strptime({text}, {literal(declaration.study.date_format)}) AS DATE)"
+        day = f"TRY_CAST({text} AS INTEGER)"
+        near = f"{day} BETWEEN {-FURTHEST_DAY} AND {FURTHEST_DAY}"
+        return f"CASE WHEN {_matches(text, WHOLE)} AND {near} THEN {day} END"
+    form = declaration.study.date_format
+    day = f"CAST(try_strptime({text}, {literal(form)}) AS DATE)"
     return (
-        f"CASE WHEN {day} BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' "
+        f"CASE WHEN {_matches(text, date_pattern(form))} "
+        f"AND {day} BETWEEN DATE '1900-01-01' AND DATE '2100-12-31' "
         f"THEN {day} - DATE '1970-01-01' END"
     )
 
@@ -269,28 +306,39 @@ def _cell_faults(
     columns: Mapping[str, str],
 ) -> Iterator[Fault]:
     """Name every cell that breaks the rule of its column."""
-    who = f"raw.{quoted('patient_id')}" if "patient_id" in columns else "NULL"
-    for column in _schema(name, table):
-        if column.name not in columns:
+    broken = [
+        (
+            column.name,
+            rule.format(cell=f"raw.{quoted(column.name)}", made=f"made.{quoted(column.stored)}"),
+            said,
+            remedy,
+        )
+        for column in _schema(name, table)
+        if column.name in columns
+        for rule, said, remedy in _rules(name, column, table, declaration)
+    ]
+    if not broken:
+        return
+    both = f"raw_{name} AS raw JOIN {quoted(name)} AS made ON made.line = raw.line"
+    counted = ", ".join(f"COUNT(CASE WHEN {condition} THEN 1 END)" for _, condition, _, _ in broken)
+    counts = engine.rows(f"SELECT {counted} FROM {both}")[0]
+    who = "raw.patient_id" if "patient_id" in columns else "NULL"
+    for (ours, condition, rule, remedy), count in zip(broken, counts, strict=True):
+        if not count:
             continue
-        cell = f"raw.{quoted(column.name)}"
-        for broken, rule, remedy in _rules(name, column, table, declaration):
-            query = (
-                f"SELECT raw.line, {who}, {cell} FROM raw_{name} AS raw "
-                f"JOIN {quoted(name)} AS made ON made.line = raw.line "
-                f"WHERE {broken.format(cell=cell, made='made.' + quoted(sql_name(column.name)))} "
-                "ORDER BY raw.line"
+        for line, patient, value in engine.rows(
+            f"SELECT raw.line, {who}, raw.{quoted(ours)} FROM {both} WHERE {condition} "
+            "ORDER BY raw.line"
+        ):
+            yield Fault(
+                rule=rule,
+                remedy=remedy,
+                file=table.file,
+                line=line,
+                column=columns[ours],
+                patient=patient or None,
+                value=value,
             )
-            for line, patient, value in engine.rows(query):
-                yield Fault(
-                    rule=rule,
-                    remedy=remedy,
-                    file=table.file,
-                    line=line,
-                    column=columns[column.name],
-                    patient=patient or None,
-                    value=value,
-                )
 
 
 def _rules(
@@ -304,78 +352,115 @@ def _rules(
             remedy = f'Fill it in, or declare undated = "leave_out" in [tables.{name}].'
         yield "TRIM({cell}) = ''", "a cell of this column must not be empty", remedy
     wrong = "TRIM({cell}) <> '' AND {made} IS NULL"
+    empty = ", or leave it empty" if column.may_be_empty else ""
     if column.kind == "id":
         yield (
-            "{cell} <> TRIM({cell}) AND TRIM({cell}) <> ''",
-            "an identifier must not begin or end with a blank",
-            "Take the blank out.",
+            f"TRIM({{cell}}) <> '' AND {_in_format(_matches('{cell}', UNSEEN))}",
+            "an identifier must not begin or end with a blank, nor hold a character that "
+            "cannot be seen",
+            "Take it out; the value shows it.",
+        )
+    elif column.kind == "name":
+        yield (
+            _in_format(_matches("{cell}", CONTROL)),
+            "text must not hold control characters",
+            "Take them out; the value shows them.",
         )
     elif column.kind == "code":
-        known = ", ".join(column.codes)
+        known = _meanings(column, table.codes.get(column.name, {}))
         yield (
             wrong,
-            f"the code must be one of {known}, or mapped onto one",
+            f"the code must be one of {', '.join(known)}; every other must be mapped",
             f"Map it in {DECLARATION}: [tables.{name}] codes = "
             f'{{ {column.name} = {{ {column.codes[0]} = ["..."] }} }}.',
         )
-    elif column.kind == "day" and declaration.study.dates == "days":
-        yield (
-            wrong,
-            "a day must be a whole study day",
-            f'Write whole days, or declare dates = "iso" in {DECLARATION}.',
-        )
-    elif column.kind == "day":
-        form = declaration.study.date_format
-        yield (
-            wrong,
-            f"a date must be a day from 1900 to 2100 written as {form}",
-            f"Correct it, or declare the form in use: date_format in {DECLARATION}.",
-        )
+    elif column.kind == "day" and declaration.dates_known:
+        yield (wrong, *_date_rule(declaration))
     elif column.kind == "whole":
-        yield wrong, "it must be a whole number", "Correct it, or leave it empty."
-        yield "{made} < 0", "it must not be negative", "Correct it, or leave it empty."
+        yield wrong, "it must be a whole number", f"Correct it{empty}."
     elif column.kind == "number":
         yield (
             wrong,
             "it must be a number with a decimal point",
-            "Write 7.5, not 7,5; leave it empty where it is missing.",
+            f"Write 7.5, not 7,5{'; leave it empty where it is missing' if empty else ''}.",
         )
-        if name in ("use_days", "fills"):
-            yield "{made} < 0", "it must not be negative", "Correct it."
+    for holds, said in _bounds(column):
+        yield f"NOT {{made}} {holds}", said, f"Correct it{empty}."
+
+
+def _date_rule(declaration: StudyDeclaration) -> tuple[str, str]:
+    if declaration.study.dates == "days":
+        return (
+            f"a day must be a whole study day, from {-FURTHEST_DAY} to {FURTHEST_DAY}",
+            f'Correct it, or declare dates = "iso" in {DECLARATION} if these are dates.',
+        )
+    form = declaration.study.date_format
+    return (
+        f"a date must be a day of the years 1900 to 2100, written as {EXAMPLE:{form}} ({form})",
+        f"Correct it, or declare in {DECLARATION} how dates are written: [study] date_format.",
+    )
+
+
+def _bounds(column: Column) -> Iterator[tuple[str, str]]:
+    """Yield (condition that holds, rule) of the bounds of a number."""
+    if column.least is not None:
+        yield f">= {column.least:g}", f"it must be {column.least:g} or more"
+    if column.above is not None:
+        yield f"> {column.above:g}", f"it must be more than {column.above:g}"
+    if column.most is not None:
+        yield f"<= {column.most:g}", f"it must be at most {column.most:g}"
+
+
+def _in_format(sql: str) -> str:
+    """Keep the braces of a pattern through `str.format`, and the cell's place."""
+    return sql.replace("{", "{{").replace("}", "}}").replace("{{cell}}", "{cell}")
+
+
+def _know_patients(engine: Engine, text: TextTable, columns: Mapping[str, str]) -> None:
+    """Make the table `known_patient`: everybody in patients, also in rows that were set aside.
+
+    One broken row of patients must not make every other record of the patient look wrong.
+    """
+    if "patient_id" not in columns:
+        return
+    place = text.header.index(columns["patient_id"])
+    half_read = [row[place] for row in text.set_aside if place < len(row)]
+    engine.execute(
+        "CREATE TABLE known_patient AS SELECT DISTINCT patient_id FROM patients "
+        "WHERE patient_id IS NOT NULL"
+    )
+    engine.append("known_patient", {"patient_id": half_read})
 
 
 def _study_faults(
-    engine: Engine, declaration: StudyDeclaration, rows: Mapping[str, int]
+    engine: Engine,
+    declaration: StudyDeclaration,
+    columns: Mapping[str, Mapping[str, str]],
+    rows: Mapping[str, int],
 ) -> Iterator[Fault]:
     """Name what breaks a rule between columns, rows and tables."""
     if "patients" in rows:
         file = declaration.tables["patients"].file
+        if "patient_id" in columns["patients"]:
+            yield from _duplicate_patients(engine, file, columns["patients"]["patient_id"])
         if rows["patients"] == 0:
             yield Fault(
                 rule="the table patients must have a row for every patient; it has none",
                 remedy="Export it again.",
                 file=file,
             )
-        yield from _duplicate_patients(engine, file)
-        for name in rows:
-            if name != "patients":
-                yield from _unknown_patients(engine, name, declaration.tables[name].file)
+        elif engine.has("known_patient"):
+            for name, theirs in columns.items():
+                if name != "patients" and "patient_id" in theirs:
+                    file = declaration.tables[name].file
+                    yield from _unknown_patients(engine, name, file, theirs["patient_id"])
     for name, column in SUBSTANCE_COLUMNS.items():
-        if name in rows:
-            yield from _unknown_substances(engine, name, column, declaration)
-    yield from _contradictions(engine, declaration, rows)
+        if column in columns.get(name, ()):
+            yield from _unknown_substances(engine, name, column, declaration, columns[name])
+    yield from contradictions(engine, declaration, columns)
 
 
-def _has(engine: Engine, name: str, column: str) -> bool:
-    """Say whether the file of a table had a column."""
-    found = engine.rows(
-        "SELECT 1 FROM information_schema.columns WHERE table_name = ? AND column_name = ?",
-        [f"raw_{name}", column],
-    )
-    return bool(found)
-
-
-def _duplicate_patients(engine: Engine, file: str) -> Iterator[Fault]:
+def _duplicate_patients(engine: Engine, file: str, column: str) -> Iterator[Fault]:
     query = (
         "SELECT line, patient_id, first_line FROM (SELECT line, patient_id, MIN(line) OVER "
         "(PARTITION BY patient_id) AS first_line FROM patients WHERE patient_id IS NOT NULL) AS p "
@@ -386,16 +471,15 @@ def _duplicate_patients(engine: Engine, file: str) -> Iterator[Fault]:
             rule="a patient must stand in one row of patients",
             file=file,
             line=line,
-            column="patient_id",
-            patient=patient,
-            value=f"also in line {first}",
+            column=column,
+            value=f"{patient}, also in line {first}",
             remedy="Take the repeated rows out, or give the patients different identifiers.",
         )
 
 
-def _unknown_patients(engine: Engine, name: str, file: str) -> Iterator[Fault]:
+def _unknown_patients(engine: Engine, name: str, file: str, column: str) -> Iterator[Fault]:
     query = (
-        f"SELECT t.line, t.patient_id FROM {quoted(name)} AS t LEFT JOIN patients AS p "
+        f"SELECT t.line, t.patient_id FROM {name} AS t LEFT JOIN known_patient AS p "
         "ON p.patient_id = t.patient_id WHERE t.patient_id IS NOT NULL AND p.patient_id IS NULL "
         "ORDER BY t.line"
     )
@@ -404,144 +488,57 @@ def _unknown_patients(engine: Engine, name: str, file: str) -> Iterator[Fault]:
             rule="a patient must stand in the table patients",
             file=file,
             line=line,
-            column="patient_id",
+            column=column,
             value=patient,
             remedy="Add the patient there, or correct the identifier.",
         )
 
 
 def _unknown_substances(
-    engine: Engine, name: str, column: str, declaration: StudyDeclaration
+    engine: Engine,
+    name: str,
+    column: str,
+    declaration: StudyDeclaration,
+    columns: Mapping[str, str],
 ) -> Iterator[Fault]:
+    """Name each substance once, with its first line: the same is wrong with all its rows."""
     query = (
-        f"SELECT MIN(t.line), t.{column}, COUNT(*) FROM {quoted(name)} AS t "
-        f"LEFT JOIN substance AS s ON s.name = t.{column} WHERE t.{column} IS NOT NULL AND s.name IS NULL "
-        f"GROUP BY t.{column} ORDER BY 1"
+        f"SELECT MIN(t.line), t.{column} FROM {name} AS t "
+        f"LEFT JOIN substance AS s ON s.name = t.{column} "
+        f"WHERE t.{column} IS NOT NULL AND s.name IS NULL GROUP BY t.{column} ORDER BY 1"
     )
-    for line, value, count in engine.rows(query):
-        more = f" (and {count - 1} more rows)" if count > 1 else ""
+    for line, value in engine.rows(query):
         yield Fault(
-            rule="a substance must be declared, also one that does not count",
-            remedy=f"Add it to a class in [substances] of {DECLARATION}"
-            f"{', such as not_counted' if declaration.substances else ''}.",
+            rule="a substance must be declared, also one that does not count "
+            "(its first row is named)",
+            remedy=f"Add it to a class in [substances] of {DECLARATION}, such as not_counted, or "
+            "correct its spelling: capitals matter.",
             file=declaration.tables[name].file,
             line=line,
-            column=column,
-            value=f"{value}{more}",
+            column=columns[column],
+            value=value,
         )
-
-
-CONTRADICTIONS = (
-    (
-        "visits",
-        ("status", "use"),
-        "status IN ('missed', 'not_required') AND use IS NOT NULL",
-        "a visit that was missed or not required cannot report on use",
-        "Correct its status, or empty its answer.",
-        "use",
-    ),
-    (
-        "use_windows",
-        ("from", "to"),
-        "from_day > to_day",
-        "a window must begin before it ends",
-        "Exchange the days, or correct one of them.",
-        "from",
-    ),
-)
-"""(table, columns, broken, rule, remedy, column to show): what a row cannot say at once."""
-
-
-def _contradictions(
-    engine: Engine, declaration: StudyDeclaration, rows: Mapping[str, int]
-) -> Iterator[Fault]:
-    for name, needs, broken, rule, remedy, shown in CONTRADICTIONS:
-        if name in rows and all(_has(engine, name, column) for column in needs):
-            query = f"SELECT line, patient_id FROM {name} WHERE {broken} ORDER BY line"
-            for line, patient in engine.rows(query):
-                yield Fault(
-                    rule=rule,
-                    remedy=remedy,
-                    file=declaration.tables[name].file,
-                    line=line,
-                    column=shown,
-                    patient=patient,
-                )
-    if "outcomes" in rows:
-        yield from _after_death(engine, declaration, rows)
-
-
-def _after_death(
-    engine: Engine, declaration: StudyDeclaration, rows: Mapping[str, int]
-) -> Iterator[Fault]:
-    """Nobody dies twice, and nobody gives urine, attends or is treated after death."""
-    file = declaration.tables["outcomes"].file
-    query = (
-        "SELECT line, patient_id, first_line FROM (SELECT line, patient_id, "
-        "MIN(line) OVER (PARTITION BY patient_id) AS first_line, "
-        "MIN(day) OVER (PARTITION BY patient_id) AS first_day, "
-        "MAX(day) OVER (PARTITION BY patient_id) AS last_day FROM outcomes "
-        "WHERE outcome = 'death') AS d WHERE first_day < last_day AND line > first_line "
-        "ORDER BY line"
-    )
-    for line, patient, first in engine.rows(query):
-        yield Fault(
-            rule="a patient dies once",
-            file=file,
-            line=line,
-            column="outcome",
-            patient=patient,
-            value=f"also in line {first}",
-            remedy="Take the wrong date out.",
-        )
-    living = {
-        "visits": "t.status = 'attended'",
-        "urine": "1 = 1",
-        "treatments": "1 = 1",
-        "use_days": "1 = 1",
-        "scales": "1 = 1",
-    }
-    for name, alive in living.items():
-        if name not in rows:
-            continue
-        query = (
-            f"SELECT t.line, t.patient_id, d.line FROM {name} AS t JOIN "
-            "(SELECT patient_id, MIN(day) AS day, MIN(line) AS line FROM outcomes "
-            "WHERE outcome = 'death' GROUP BY patient_id) AS d ON d.patient_id = t.patient_id "
-            f"WHERE t.day > d.day AND {alive} ORDER BY t.line"
-        )
-        for line, patient, death in engine.rows(query):
-            yield Fault(
-                rule="nothing of a patient can be recorded after death",
-                remedy=f"Compare with {file}, line {death}: one of the dates is wrong.",
-                file=declaration.tables[name].file,
-                line=line,
-                column="date",
-                patient=patient,
-            )
 
 
 def _undated(
-    engine: Engine, declaration: StudyDeclaration, rows: Mapping[str, int]
+    engine: Engine, declaration: StudyDeclaration, columns: Mapping[str, Iterable[str]]
 ) -> Iterator[LeftOut]:
     """List the rows without a date, where the table declares that they are left out."""
-    for name in rows:
+    for name, present in columns.items():
         table = declaration.tables[name]
-        days = [c.name for c in TABLES[name] if c.kind == "day" and _has(engine, name, c.name)]
+        days = [c.stored for c in TABLES[name] if c.kind == "day" and c.name in present]
         if table.undated == "error" or not days or name == "patients":
             continue
-        empty = " OR ".join(f"{sql_name(day)} IS NULL" for day in days)
-        query = f"SELECT line, patient_id FROM {quoted(name)} WHERE {empty} ORDER BY line"
+        empty = " OR ".join(f"{day} IS NULL" for day in days)
+        query = f"SELECT line, patient_id FROM {name} WHERE {empty} ORDER BY line"
         for line, patient in engine.rows(query):
             yield LeftOut(name, table.file, line, patient)
 
 
 def _repeated_fills(
-    engine: Engine, declaration: StudyDeclaration, rows: Mapping[str, int]
+    engine: Engine, declaration: StudyDeclaration
 ) -> Iterator[tuple[str, int, str]]:
     """Find fills that are the same in every column: billed twice, or exported twice."""
-    if "fills" not in rows:
-        return
     query = (
         "SELECT line, patient_id FROM (SELECT line, patient_id, ROW_NUMBER() OVER (PARTITION BY "
         "patient_id, day, substance, strength_mg, quantity, days_supply ORDER BY line) AS copy "

@@ -7,6 +7,12 @@ from typing import Literal
 Kind = Literal["id", "day", "code", "name", "whole", "number"]
 """What a column holds: an identifier, a date, one of a list of codes, free text, a number."""
 
+CENTURY = 36525
+"""Days in a hundred years: a longer stretch is a slip of the pen, and would overflow in sums."""
+
+FURTHEST_DAY = 100_000
+"""Study days on either side of day 0; wide enough for the day counts of spreadsheets and SAS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -19,6 +25,8 @@ class Column:
     codes : the values a ``"code"`` column may have.
     required : whether the file must have the column.
     may_be_empty : whether a cell may be empty.
+    least, most : bounds of a number, inclusive.
+    above : a bound that a number must exceed.
     """
 
     name: str
@@ -26,6 +34,24 @@ class Column:
     codes: tuple[str, ...] = ()
     required: bool = True
     may_be_empty: bool = False
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+
+    @property
+    def stored(self) -> str:
+        """The name it has in the typed tables: words that SQL reserves are avoided."""
+        return {"date": "day", "from": "from_day", "to": "to_day"}.get(self.name, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Covariate(Column):
+    """A column of patients that the study adds; it keeps its own name everywhere."""
+
+    @property
+    def stored(self) -> str:
+        """The name it has in the typed table."""
+        return self.name
 
 
 _PATIENT = Column("patient_id", "id")
@@ -39,7 +65,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         _DATE,
         Column("status", "code", ("attended", "missed", "not_required")),
         Column("use", "code", ("yes", "no"), required=False, may_be_empty=True),
-        Column("recall_days", "whole", required=False, may_be_empty=True),
+        Column("recall_days", "whole", required=False, may_be_empty=True, least=1, most=CENTURY),
     ),
     "urine": (
         _PATIENT,
@@ -52,16 +78,16 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         _PATIENT,
         _DATE,
         Column("substance", "name"),
-        Column("amount", "number", required=False, may_be_empty=True),
+        Column("amount", "number", required=False, may_be_empty=True, least=0),
     ),
     "use_windows": (_PATIENT, Column("from", "day"), Column("to", "day")),
     "fills": (
         _PATIENT,
         _DATE,
         Column("substance", "name"),
-        Column("strength_mg", "number", required=False, may_be_empty=True),
-        Column("quantity", "number", required=False, may_be_empty=True),
-        Column("days_supply", "number", required=False, may_be_empty=True),
+        Column("strength_mg", "number", required=False, may_be_empty=True, least=0),
+        Column("quantity", "number", required=False, may_be_empty=True, least=0),
+        Column("days_supply", "number", required=False, may_be_empty=True, above=0, most=CENTURY),
     ),
     "scales": (_PATIENT, _DATE, Column("scale", "name"), Column("score", "number")),
     "outcomes": (
@@ -71,6 +97,9 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     ),
 }
 """Columns of every table, by the package's names (see `Column`)."""
+
+OWN_PATIENT_COLUMNS = ("patient_id", "enrolled", "line")
+"""Names in the typed patients table that a covariate cannot have; SQL tells no case apart."""
 
 SUBSTANCE_COLUMNS: Mapping[str, str] = {
     "urine": "analyte",

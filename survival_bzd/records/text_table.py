@@ -28,6 +28,8 @@ LINE = "\0line"
 CHUNK = 100_000
 """Rows that are held as Python text at a time."""
 
+UNFIT_DELIMITERS = ('"', "\r", "\n")
+LINE_ENDS = re.compile(rb"(?<=\n)|(?<=\r)(?!\n)")
 WIDE = 30
 """Columns of a file, and characters of a name, that a message lists."""
 
@@ -50,8 +52,7 @@ class TextTable:
     header : its column names, as written.
     chunks : its rows. Lines count from 1, the header included; the rows of a Parquet file from 1.
     faults : what is wrong with the file as a table; complete once `chunks` is used up.
-    set_aside : rows that are faults and not in the chunks: the cells of one with too few or too
-        many of them, nothing of one whose quotes are wrong. Complete once `chunks` is used up.
+    set_aside : cells of the rows that are faults and not in the chunks, as far as they can be told.
     """
 
     name: str
@@ -98,99 +99,99 @@ def read_text(
 
 
 def _read_csv(content: bytes, name: str, delimiter: str) -> TextTable:
-    _refuse_utf16(content, name)
+    if delimiter in UNFIT_DELIMITERS:
+        rule = "a quote or the end of a line cannot divide fields"
+        remedy = 'Declare the mark in use, as in delimiter = ";".'
+        raise BadInput([Fault(rule=rule, file=name, value=delimiter, remedy=remedy)])
     faults: list[Fault] = []
     text = io.StringIO(_decoded(content, name, faults), newline="")
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
     set_aside: list[list[str]] = []
-    rows = _rows(reader, name, faults, set_aside)
-    begins, header = next(rows, (1, []))
-    if not header:
-        raise BadInput(
-            [
-                *faults,
-                Fault(
-                    rule="the first line must name the columns; the file is empty",
-                    file=name,
-                    remedy="Export it again, with a header.",
-                ),
-            ]
-        )
+    rows = _rows(text, delimiter, name, faults, set_aside)
+    line, header = next(rows, (1, []))
     if set_aside:
         raise BadInput(faults)
-    faults += _header_faults(header, begins, name, delimiter)
+    if not header:
+        remedy = "Export it again, with a header."
+        rule = "the first line must name the columns; the file is empty"
+        raise BadInput([*faults, Fault(rule=rule, file=name, remedy=remedy)])
+    _refuse_other_delimiters(header, line, name, delimiter)
+    faults += _header_faults(header, line, name)
     chunks = _chunks(rows, header, name, faults, set_aside)
     return TextTable(name, tuple(header), chunks, faults, set_aside)
 
 
-def _refuse_utf16(content: bytes, name: str) -> None:
-    """Say once what would else be wrong with every line."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise BadInput(
-            [
-                Fault(
-                    rule="the file must be in UTF-8; it is in UTF-16",
-                    file=name,
-                    remedy="Save it as UTF-8 (in a spreadsheet: CSV UTF-8, not Unicode text).",
-                )
-            ]
-        )
-
-
 def _decoded(content: bytes, name: str, faults: list[Fault]) -> str:
     """Decode UTF-8; lines that are not are reported, and guessed at only to check the rest."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        kept = []
-        for number, line in enumerate(re.split(rb"(?<=\n)|(?<=\r)(?!\n)", content), 1):
-            try:
-                kept.append(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-            except UnicodeDecodeError as error:
-                kept.append(line.decode("latin-1"))
-                faults.append(
-                    Fault(
-                        rule="the file must be in UTF-8",
-                        file=name,
-                        line=number,
-                        value=line[max(0, error.start - 10) : error.end + 10].decode("latin-1"),
-                        remedy="Save it as UTF-8 (in a spreadsheet: CSV UTF-8).",
-                    )
-                )
-        return "".join(kept)
+    _refuse_what_is_no_text(content, name)
+    if b"\0" not in content:
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            pass
+    kept = []
+    for number, line in enumerate(LINE_ENDS.split(content), 1):
+        try:
+            decoded = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            rule = "the file must not hold NUL characters" if "\0" in decoded else None
+            remedy = "The file is damaged, or no text: export it again."
+        except UnicodeDecodeError:
+            decoded = line.decode("latin-1")
+            rule = "the file must be in UTF-8"
+            remedy = "Save it as UTF-8 (in a spreadsheet: CSV UTF-8)."
+        kept.append(decoded.replace("\0", ""))
+        if rule is not None:
+            value = decoded.strip("\r\n")
+            faults.append(Fault(rule=rule, file=name, line=number, value=value, remedy=remedy))
+    return "".join(kept)
+
+
+def _refuse_what_is_no_text(content: bytes, name: str) -> None:
+    """Say once what would else be wrong with every line."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        rule = "the file must be in UTF-8; it is in UTF-16"
+        remedy = "Save it as UTF-8 (in a spreadsheet: CSV UTF-8, not Unicode text)."
+    elif b"\0" in LINE_ENDS.split(content, maxsplit=1)[0]:
+        rule = "the file must be text; it is not"
+        remedy = "Export it as CSV, or name it .parquet if it is Parquet."
+    else:
+        return
+    raise BadInput([Fault(rule=rule, file=name, remedy=remedy)])
 
 
 def _rows(
-    reader: Iterator[list[str]], name: str, faults: list[Fault], set_aside: list[list[str]]
+    text: io.StringIO, delimiter: str, name: str, faults: list[Fault], set_aside: list[list[str]]
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row that is not blank with the line it begins on."""
+    """Yield each row that is not blank with the line it begins on.
+
+    Where quotes are wrong the reader may have run on for many lines in search of the end: only the
+    line that the row begins on is set aside, and reading goes on with the next.
+    """
+    before = 0
     while True:
-        begins = reader.line_num + 1  # type: ignore[attr-defined]
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        begins, place = before + 1, text.tell()
         try:
             for row in reader:
                 if row:
                     yield begins, row
-                begins = reader.line_num + 1  # type: ignore[attr-defined]
+                begins, place = before + reader.line_num + 1, text.tell()
             return
         except csv.Error as error:
-            set_aside.append([])
-            ends = reader.line_num  # type: ignore[attr-defined]
-            faults.append(_quote_fault(name, begins, ends, str(error)))
+            text.seek(place)
+            broken = text.readline().strip("\r\n")
+            set_aside.append([cell.strip('"') for cell in broken.split(delimiter)])
+            faults.append(_quote_fault(name, begins, broken, str(error)))
+            before = begins
 
 
-def _quote_fault(name: str, begins: int, ends: int, said: str) -> Fault:
+def _quote_fault(name: str, line: int, broken: str, said: str) -> Fault:
     """Say what the reader of CSV could not make out."""
-    if "field limit" in said:
-        rule = f"a field must have at most {csv.field_size_limit()} characters"
-        remedy = "Look for a quote that opens on this line and does not close."
-    elif "unexpected end of data" in said:
-        rule = "a quoted field must end with a quote; this one runs to the end of the file"
-        remedy = 'Close the quote; a quote inside a field is written twice: "so-called ""clean""".'
+    if "field limit" in said or "unexpected end of data" in said:
+        rule = "a field that begins with a quote must end with one; this one does not end"
     else:
         rule = "a field with a quote in it must be quoted whole, and the quote written twice"
-        remedy = 'Mend the quotes, as in "so-called ""clean""", or export the file again.'
-    value = None if ends <= begins else f"read up to line {ends}"
-    return Fault(rule=rule, file=name, line=begins, value=value, remedy=remedy)
+    remedy = 'Mend the quotes, as in "so-called ""clean"" urine", or export the file again.'
+    return Fault(rule=rule, file=name, line=line, value=broken, remedy=remedy)
 
 
 def _chunks(
@@ -231,7 +232,7 @@ def _chunk(lines: list[int], cells: list[str], header: list[str]) -> Chunk:
     return Chunk(lines, {name: cells[place::width] for place, name in enumerate(header)})
 
 
-def _header_faults(header: list[str], line: int, name: str, delimiter: str) -> Iterator[Fault]:
+def _header_faults(header: list[str], line: int, name: str) -> Iterator[Fault]:
     for column in sorted({column for column in header if header.count(column) > 1}):
         yield Fault(
             rule="column names must differ",
@@ -240,15 +241,14 @@ def _header_faults(header: list[str], line: int, name: str, delimiter: str) -> I
             value=column,
             remedy="Rename one of them." if column else "Name the columns, or take them out.",
         )
+
+
+def _refuse_other_delimiters(header: list[str], line: int, name: str, delimiter: str) -> None:
     marks = [mark for mark in ",;\t|" if mark != delimiter and mark in header[0]]
     if len(header) == 1 and marks:
-        yield Fault(
-            rule=f"fields must be divided by {delimiter!r}",
-            file=name,
-            line=line,
-            value=header[0],
-            remedy=f"Declare the mark in use, as in delimiter = {json.dumps(marks[0])}.",
-        )
+        rule = f"fields must be divided by {json.dumps(delimiter)}"
+        remedy = f"Declare the mark in use, as in delimiter = {json.dumps(marks[0])}."
+        raise BadInput([Fault(rule=rule, file=name, line=line, value=header[0], remedy=remedy)])
 
 
 def named(columns: Iterable[str]) -> str:
@@ -276,7 +276,7 @@ def _read_parquet(path: Path, name: str, date_format: str) -> TextTable:
         connection.execute(f"SELECT {texts} FROM {rows}", pattern)
     except duckdb.Error as error:
         connection.close()
-        raise BadInput([_parquet_fault(name, error)]) from None
+        raise BadInput([_parquet_fault(name)]) from error
     faults: list[Fault] = []
     return TextTable(name, tuple(types), _parquet_chunks(connection, types, name, faults), faults)
 
@@ -296,17 +296,16 @@ def _parquet_chunks(
             lines = list(range(begin, begin + len(rows)))
             yield Chunk(lines, dict(zip(header, columns, strict=True)))
             begin += len(rows)
-    except duckdb.Error as error:
-        faults.append(_parquet_fault(name, error))
+    except duckdb.Error:
+        faults.append(_parquet_fault(name))
     finally:
         connection.close()
 
 
-def _parquet_fault(name: str, error: Exception) -> Fault:
+def _parquet_fault(name: str) -> Fault:
     return Fault(
-        rule="the file must be Parquet",
+        rule="the file must be Parquet; it is not, or it is damaged",
         file=name,
-        value=str(error).splitlines()[0],
         remedy="Write it again, or give it as CSV.",
     )
 

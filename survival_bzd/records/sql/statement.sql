@@ -7,7 +7,7 @@ FROM (
     SELECT
         patient_id, 1 AS source_rank, 'visits' AS source,
         CASE use WHEN 'yes' THEN 'use' WHEN 'no' THEN 'no_use' ELSE 'not_assessed' END AS verdict,
-        day - GREATEST(COALESCE(recall_days, 1), 1) + 1 AS from_day, day AS to_day, day AS known_on,
+        day - COALESCE(recall_days, 1) + 1 AS from_day, day AS to_day, day AS known_on,
         CAST(NULL AS {{ text }}) AS substance, '' AS subject,
         CASE WHEN status = 'attended' AND use IS NULL THEN 'not_asked' ELSE status END AS detail,
         {{ files.visits | literal }} AS file, line
