@@ -17,6 +17,9 @@ from typing import ClassVar
 SHOWN = 5
 """How many places of one fault a message lists before it says how many more there are."""
 
+LONG = 80
+"""Characters of an offending value that a message shows."""
+
 
 class SurvivalBzdError(Exception):
     """Root of this package's errors."""
@@ -40,7 +43,8 @@ class Fault:
     ----------
     rule : what must hold, as a sentence that starts with the thing it is said of.
     remedy : what the user can do.
-    file, line, column, patient : where, as far as known. Lines count from 1, header included.
+    file, line, column, patient : where, as far as known; in `study.toml` the column is a key. Lines
+        count from 1, header included; in Parquet they are rows.
     value : the offending text, as written.
     """
 
@@ -72,13 +76,15 @@ def _message(faults: tuple[Fault, ...]) -> str:
     count = len(faults)
     lines = [f"{count} problem{'s' if count > 1 else ''} in the input; nothing was written."]
     for (file, column, rule, remedy), members in groups.items():
-        where = ": ".join(part for part in (file, column and f"column `{column}`") if part)
+        kind = "key" if (file or "").endswith(".toml") else "column"
+        where = ": ".join(part for part in (file, column and f"{kind} `{column}`") if part)
         lines.append(f"\n{where}: {rule}" if where else f"\n{rule}")
         places = [place for place in map(_place, members) if place]
         if places:
             hidden = len(places) - SHOWN
             more = f"; and {hidden} more" if hidden > 0 else ""
-            lines.append(f"  Found at {'; '.join(places[:SHOWN])}{more}.")
+            found = "Found at" if members[0].line is not None else "Found:"
+            lines.append(f"  {found} {'; '.join(places[:SHOWN])}{more}.")
         lines.append(f"  {remedy}")
     return "\n".join(lines)
 
@@ -87,10 +93,13 @@ def _place(fault: Fault) -> str:
     """Say one place of a fault in words: its line, patient and value."""
     where = []
     if fault.line is not None:
-        where.append(f"line {fault.line}")
+        unit = "row" if (fault.file or "").endswith(".parquet") else "line"
+        where.append(f"{unit} {fault.line}")
     if fault.patient is not None:
-        where.append(f"patient {fault.patient}")
+        plain = fault.patient.isprintable() and fault.patient == fault.patient.strip()
+        where.append(f"patient {fault.patient if plain else repr(fault.patient)}")
     text = ", ".join(where)
     if fault.value is None:
         return text
-    return f"{text}: {fault.value!r}" if text else f"{fault.value!r}"
+    shown = fault.value if len(fault.value) <= LONG else fault.value[:LONG] + "..."
+    return f"{text}: {shown!r}" if text else f"{shown!r}"
