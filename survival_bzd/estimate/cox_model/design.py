@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ def design(formula: str, covariates: pd.DataFrame | None, usable: NDArray[np.boo
     if unknown or covariates is None:
         raise _bad_formula(
             formula,
-            f"the formula names what is not a covariate: {', '.join(unknown) or 'there are none'}",
+            f"the formula names what is not a covariate: {', '.join(unknown)}",
             f"The covariates are: {', '.join(available) or 'none'}.",
         )
     kept = usable & covariates[sorted(needed)].notna().all(axis=1).to_numpy()
@@ -116,19 +117,34 @@ def _parse(formula: str) -> tuple[Any, set[str]]:
     try:
         parsed = Formula(formula, _ordering="none")
         terms = [str(term) for term in parsed if str(term) != "1"]
-        if not hasattr(parsed, "required_variables") or not terms:
+        if hasattr(parsed, "lhs") or not terms:
             raise _bad_formula(
                 formula,
                 "the formula must name covariates, and no response",
                 "Write it like: age + C(arm).",
             )
         parsed = Formula(" + ".join(["1", *terms]), _ordering="none")
-        return parsed, {str(name) for name in parsed.required_variables} - {"np"}
+        return parsed, _variables(parsed)
     except (FormulaicError, SyntaxError, TypeError) as error:
         first = str(error).splitlines()[0]
         raise _bad_formula(
             formula, f"the formula cannot be read: {first}", "Write it like: age + C(arm)."
         ) from None
+
+
+def _variables(parsed: Any) -> set[str]:
+    """Name the columns a formula reads; formulaic leaves out those inside poly, scale and bs."""
+    found = {str(name) for name in parsed.required_variables}
+    functions = {"np"}
+    for factor in {factor for term in parsed for factor in term.factors}:
+        try:
+            tree = ast.parse(factor.expr, mode="eval")
+        except SyntaxError:
+            continue
+        found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+        functions |= {call.id for call in calls if isinstance(call, ast.Name)}
+    return found - functions
 
 
 def _check_finite(matrix: Floats, formula: str, rows: NDArray[np.intp]) -> None:

@@ -68,10 +68,15 @@ def proportional_hazards_tests(
     the extension, at the fitted coefficients. A term without columns has no test.
     """
     sample = likelihood.sample
-    centred = g - g[sample.event].mean()
-    per_cell = np.zeros(sample.place.k)
+    at_events = g[sample.event]
+    if not np.isfinite(at_events).all():
+        return tuple(
+            PhTest(term=name, statistic=math.nan, df=len(columns), p_value=math.nan)
+            for name, columns in terms
+        )
     # Cells without an event do not count; there the scale may be infinite.
-    per_cell[sample.place.last[sample.event]] = centred[sample.event]
+    per_cell = np.zeros(sample.place.k)
+    per_cell[sample.place.last[sample.event]] = at_events - at_events.mean()
     extension = likelihood.extension(beta, per_cell)
     remaining = extension.twice - extension.once @ inverse(extension.plain) @ extension.once
     return tuple(
@@ -83,7 +88,7 @@ def proportional_hazards_tests(
 def _test(term: str, score: Floats, information: Floats, columns: Indices) -> PhTest:
     """Test some of the added coefficients."""
     statistic = math.nan
-    if columns.size and np.isfinite(score).all():
+    if columns.size:
         u = score[columns]
         statistic = float(u @ inverse(information[np.ix_(columns, columns)]) @ u)
     df = int(columns.size)
