@@ -16,6 +16,7 @@ from survival_bzd.errors import SurvivalBzdError
 if TYPE_CHECKING:
     from survival_bzd.report.table import Table
     from survival_bzd.study import Loaded, Study
+    from survival_bzd.study.listing import Part
 
 DEFAULT_STUDY = "ketamine-taper"
 FORMATS = ("table", "csv", "json", "latex", "markdown")
@@ -126,7 +127,7 @@ _tau = click.option("--tau", type=float, help="Horizon of the restricted mean; b
                     "smallest group's last time.")  # fmt: skip
 
 
-class _Numbers(click.ParamType):
+class _Numbers(click.ParamType[tuple[float, ...]]):
     """Numbers divided by commas."""
 
     name = "NUMBERS"
@@ -190,6 +191,7 @@ def _load_file(
     if given["endpoint"] is not None:
         raise click.UsageError("--endpoint is for a study folder.")
     columns = RowsDeclaration.model_construct(
+        file=data,
         delimiter=given["delimiter"], time=given["time_column"], event=given["event_column"],
         event_is=given["event_is"], entry=given["entry"], weight=given["weight"],
         unit=given["unit"],
@@ -298,7 +300,9 @@ def rmst(
     groups = loaded.labels[by] if by else None
     means = restricted_mean(loaded.tte, by=groups, tau=tau, confidence=level)
     differences = (
-        restricted_mean_difference(loaded.tte, groups, tau=tau, confidence=level) if by else ()
+        restricted_mean_difference(loaded.tte, groups, tau=tau, confidence=level)
+        if groups is not None
+        else ()
     )
     document = rmst_document(means, differences, left_out=len(loaded.left_out))
     _print(document, rmst_tables(means, differences), form, output, loaded.study)
@@ -437,7 +441,9 @@ def derive(
     if emit_sql:
         _deliver(derivation_sql(study), output)
         return
-    part = "trace" if patient else "conflicts" if conflicts else "flow" if flow else "patients"
+    part: Part = (
+        "trace" if patient else "conflicts" if conflicts else "flow" if flow else "patients"
+    )
     rows, title = derived(study, part, patient)
     _print({part: rows}, [listing(part, title, rows)], form, output, study)
 

@@ -1,0 +1,103 @@
+"""List what became of a study: its tables, patients, statements, conflicts, flow, SQL."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from survival_bzd.endpoint import conflicts, sql, trace
+from survival_bzd.errors import BadInput, Fault
+from survival_bzd.report.listings import frame_rows
+from survival_bzd.study.opening import Study, endpoint_of, evidence_of, time_to_event
+from survival_bzd.study.results import record_counts
+
+Part = Literal["patients", "trace", "conflicts", "flow"]
+
+PATIENT_COLUMNS = (
+    "patient_id", "time", "event", "lower", "upper", "entry", "last_free", "reason", "why", "file",
+    "line",
+)  # fmt: skip
+"""What `derive` lists of a patient."""
+
+
+def derived(study: Study, part: Part, patient: str | None) -> tuple[list[dict[str, Any]], str]:
+    """Return rows of the derivation, and their title.
+
+    The time-to-event data, the trace of one `patient`, the conflicts, or the flow.
+
+    Raises
+    ------
+    BadInput
+        If the patient is not in the study.
+    """
+    label = study.declaration.study.name
+    tte = time_to_event(study)
+    if part == "flow":
+        leaves = tte.flow.leaves if tte.flow else ()
+        return [
+            {
+                "reached_origin": "yes" if leaf.reached else "no",
+                "outcome": leaf.outcome,
+                "reason": leaf.reason,
+                "patients": leaf.patients,
+            }
+            for leaf in leaves
+        ], f"{label}: what became of everybody enrolled"
+    if part == "conflicts":
+        frame = conflicts(evidence_of(study), endpoint_of(study))
+        return frame_rows(frame), f"{label}: statements that contradict each other"
+    if part == "trace":
+        frame = trace(evidence_of(study), endpoint_of(study))
+        frame = frame[frame["patient_id"] == patient]
+        if frame.empty:
+            rule = "a trace is of a patient with statements in the records"
+            remedy = "Check the identifier; it is text, as 001."
+            raise BadInput([Fault(rule=rule, remedy=remedy, value=patient)])
+        return frame_rows(frame), f"{label}: statements of patient {patient}"
+    frame = tte.to_frame()[[name for name in PATIENT_COLUMNS if getattr(tte, name) is not None]]
+    return frame_rows(frame), f"{label}: {tte.label}, times in {tte.unit}"
+
+
+def derivation_sql(study: Study) -> str:
+    """Return the SQL that derives the endpoint, for an auditor."""
+    return sql(evidence_of(study), endpoint_of(study))
+
+
+def summary(study: Study) -> dict[str, list[dict[str, Any]]]:
+    """Return what was read and what became of it: title -> rows."""
+    tte = time_to_event(study)
+    relapsed = int(tte.relapsed.sum())
+    at_risk = [{"at risk": tte.n, "relapses": relapsed, "unit": tte.unit}]
+    if study.records is None:
+        return {"Time-to-event rows": at_risk}
+    tables = study.declaration.tables
+    left_out = [row.table for row in study.records.left_out]
+    read = [
+        {
+            "table": name,
+            "file": tables[name].file,
+            "rows": count,
+            "left out, no date": left_out.count(name),
+        }
+        for name, count in study.records.rows.items()
+    ]
+    counted = record_counts(study)
+    statements = [] if counted is None else counted.statements
+    repeated = [
+        {"file": file, "line": line, "patient": patient}
+        for file, line, patient in study.records.repeated_fills
+    ]
+    return {
+        "Tables": read,
+        "Statements about use": [
+            {"source": source, "verdict": verdict, "statements": count}
+            for source, verdict, count in statements
+        ],
+        "Fills that stand there twice": repeated,
+        "Conflicts and washout": [
+            {"days with a conflict": counted.conflicts, "positives washed out": counted.washed_out}
+        ]
+        if counted
+        else [],
+        "What became of everybody enrolled": derived(study, "flow", None)[0],
+        "Time-to-event data": at_risk,
+    }
