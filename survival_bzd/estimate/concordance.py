@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,60 +69,112 @@ def _pairs(
 ) -> tuple[Floats, Floats, Floats]:
     """Return each patient's weight of partners in agreeing, disagreeing and tied pairs.
 
-    Patients have a place in time, events before the censored of the same time, and a height, their
-    rank. Strata are laid out along both, so that what lies before and below a point is all of the
-    earlier strata, which cancel in differences, and nothing of the later ones.
+    Each patient has two moments, the late entry and the end; events come before the censored of
+    the same time. Who has an event is paired with those who entered before it less those who
+    ended by then; who ends, with the events before the end less those before the entry.
     """
-    levels = int(rank.max()) + 1
+    n = rank.size
     stratum = np.searchsorted(place.starts, place.last, side="right") - 1
-    floor = stratum * levels
-    height = floor + rank
-    when = 2 * place.last + ~event
-    mine = np.flatnonzero(event)
-    heights = (floor, height, height + 1, floor + levels)
-    # As the one with the event: who comes later in time.
-    ends = [np.full(mine.size, 2 * place.k)] * 4
-    after = _below(when, height, weight, ends, [h[mine] for h in heights])
-    after -= _below(when, height, weight, [when[mine] + 1] * 4, [h[mine] for h in heights])
-    if place.first is not None:
-        # Not at risk yet: who enters at the event's time or later.
-        for sign, bound in ((-1, ends), (1, [place.last[mine] + 1] * 4)):
-            after += sign * _below(place.first, height, weight, bound, [h[mine] for h in heights])
-    # As the one who stays free: the events before.
-    before = _below(when[mine], height[mine], weight[mine], [when] * 4, list(heights))
-    if place.first is not None:
-        entered = [2 * place.first] * 4
-        before -= _below(when[mine], height[mine], weight[mine], entered, list(heights))
-    agree, differ, tied = before[3] - before[2], before[1] - before[0], before[2] - before[1]
-    agree[mine] += after[1] - after[0]
-    differ[mine] += after[3] - after[2]
-    tied[mine] += after[2] - after[1]
-    return agree, differ, tied
+    first = place.starts[stratum] if place.first is None else place.first
+    moments = _Moments(
+        when=np.concatenate([2 * place.last + 1 + ~event, 2 * first]),
+        rank=np.concatenate([rank, rank]),
+        stratum=np.concatenate([stratum, stratum]),
+    )
+    nobody = np.zeros(n)
+    ended = np.concatenate([weight, nobody])
+    entered = np.concatenate([nobody, weight])
+    happened = np.concatenate([np.where(event, weight, 0.0), nobody])
+    before, upto = moments.partners(np.stack([ended, entered, happened]))
+    # Rows: lower, equal, all. As the one with the event, and as the one who stays free.
+    later = np.where(event, (before[1] - upto[0])[:, :n], 0.0)
+    earlier = before[2][:, :n] - before[2][:, n:]
+    lower, equal, every = later
+    lower_event, equal_event, every_event = earlier
+    higher, higher_event = every - lower - equal, every_event - lower_event - equal_event
+    return lower + higher_event, higher + lower_event, equal + equal_event
 
 
-def _below(
-    when: Indices, height: Indices, weight: Floats, until: list[Indices], under: list[Indices]
-) -> Floats:
-    """Return, for each query, the weight of the points before `until` in time and below `under`.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Moments:
+    """Moments in time, each with the rank and the stratum of its patient.
 
-    A wavelet matrix: the points in order of time are parted by the bits of their height, highest
-    first. A query is a run of points; at each bit it gives up those that are below for certain.
+    Moments of a later stratum are all later.
     """
-    order = np.argsort(when, kind="stable")
-    high = np.searchsorted(when[order], np.concatenate(until))
-    bound = np.concatenate(under)
-    low = np.zeros_like(high)
-    points, weights = height[order], weight[order]
-    found = np.zeros(bound.size)
-    top = int(max(points.max(initial=0), bound.max(initial=0))).bit_length()
-    for bit in range(top - 1, -1, -1):
-        zero = (points >> bit) & 1 == 0
-        zeros = np.concatenate([[0], np.cumsum(zero)])
-        mass = np.concatenate([[0.0], np.cumsum(np.where(zero, weights, 0.0))])
-        up = (bound >> bit) & 1 == 1
-        found += np.where(up, mass[high] - mass[low], 0.0)
-        low = np.where(up, zeros[-1] + low - zeros[low], zeros[low])
-        high = np.where(up, zeros[-1] + high - zeros[high], zeros[high])
-        points = np.concatenate([points[zero], points[~zero]])
-        weights = np.concatenate([weights[zero], weights[~zero]])
-    return found.reshape(len(until), -1)
+
+    when: Indices
+    rank: Indices
+    stratum: Indices
+
+    def partners(self, streams: Floats) -> tuple[Floats, Floats]:
+        """Sum streams of weights, (s, m), over the earlier moments of the stratum.
+
+        Returns
+        -------
+        before, upto : (s, 3, m) sums over those of lower rank, of equal rank, and of all; without
+            and with those of the same moment.
+        """
+        height = self.stratum * (int(self.rank.max()) + 1) + self.rank
+        earlier_strata = np.array([np.bincount(self.stratum, stream) for stream in streams]).cumsum(
+            axis=1
+        )
+        padded = np.concatenate([np.zeros((len(streams), 1)), earlier_strata], axis=1)
+        lower = _lower_before(self.when, height, streams) - padded[:, self.stratum]
+        lower_now, _ = _running(self.when, height, streams)
+        equal = _running(height, self.when, streams)
+        every = _running(self.stratum, self.when, streams)
+        before = np.stack([lower, equal[0], every[0]], axis=1)
+        upto = np.stack([lower + lower_now, equal[1], every[1]], axis=1)
+        return before, upto
+
+
+def _running(group: Indices, key: Indices, streams: Floats) -> tuple[Floats, Floats]:
+    """Return sums over those of the same group with a smaller key, and with one not larger."""
+    order = np.lexsort((key, group))
+    total = np.concatenate([np.zeros((len(streams), 1)), streams[:, order].cumsum(axis=1)], axis=1)
+    new_group = np.diff(group[order], prepend=-1) != 0
+    new_key = new_group | (np.diff(key[order], prepend=-1) != 0)
+    ends = np.append(np.flatnonzero(new_key)[1:], group.size)
+    place = np.arange(group.size)
+    start = np.maximum.accumulate(np.where(new_group, place, 0))
+    run = np.maximum.accumulate(np.where(new_key, place, 0))
+    end = ends[np.cumsum(new_key) - 1]
+    smaller, not_larger = np.empty_like(streams), np.empty_like(streams)
+    smaller[:, order] = total[:, run] - total[:, start]
+    not_larger[:, order] = total[:, end] - total[:, start]
+    return smaller, not_larger
+
+
+def _lower_before(when: Indices, height: Indices, streams: Floats) -> Floats:
+    """Return sums over those that are both earlier and lower.
+
+    From order of height to order of time by halves: at each level the moments of a block of time
+    are parted into its earlier and its later half, and each of the later half counts those of the
+    earlier half that stood before it. No search and no sort inside, only running sums.
+    """
+    size = when.size
+    place = np.empty(size, dtype=np.intp)
+    # Of one time, the highest first: then none is both earlier and lower. Likewise of one height.
+    place[np.lexsort((-height, when))] = np.arange(size)
+    order = np.lexsort((-place, height))
+    at, values = place[order], streams[:, order]
+    found = np.zeros_like(values)
+    position = np.arange(size)
+    for bit in range(max(size - 1, 0).bit_length() - 1, -1, -1):
+        later = (at >> bit) & 1 == 1
+        start = (at >> (bit + 1)) << (bit + 1)
+        mass = np.zeros((len(streams), size + 1))
+        np.cumsum(np.where(later, 0.0, values), axis=1, out=mass[:, 1:])
+        found += np.where(later, mass[:, 1:] - mass[:, start], 0.0)
+        count = np.concatenate([[0], np.cumsum(~later)])
+        earlier = count[1:] - count[start]
+        target = np.where(later, position + (1 << bit) - earlier, start + earlier - 1)
+        at, values, found = _moved(at, target), _moved(values, target), _moved(found, target)
+    return found[:, place]
+
+
+def _moved(values: NDArray[Any], target: Indices) -> NDArray[Any]:
+    """Put the last axis where `target` says."""
+    moved = np.empty_like(values)
+    moved[..., target] = values
+    return moved

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import NotEstimable
+from survival_bzd.estimate.event_weights import EventWeights, event_weights
 from survival_bzd.estimate.quantities import Floats, Test, frozen, labels
 from survival_bzd.estimate.risk_sets import Cells, Indices, cells, merge_near_equal, sums
 
@@ -27,9 +28,11 @@ class LogRank:
     reason : why not, then.
     groups : labels of the groups, in order.
     n : (g,) patients.
-    observed, expected : (g,) events, weighted by S(t-) to the power `rho`.
+    observed, expected : (g,) events, each multiplied by its weight in the test.
     variance : (g, g) variance of `observed - expected`.
-    rho : 0 for the log-rank test, 1 for the Peto and Peto modification of Gehan's test.
+    rho, gamma : powers of S(t-) and 1 - S(t-); rho 1 is the Peto and Peto modification of Gehan's
+        test in R's words.
+    weights : which member of the family: ``"logrank"``, ``"fleming-harrington"``, ...
     robust : whether the variance is robust (weights that are not whole).
     """
 
@@ -43,6 +46,8 @@ class LogRank:
     expected: Floats
     variance: Floats
     rho: float
+    gamma: float
+    weights: str
     robust: bool
 
     def to_frame(self) -> pd.DataFrame:
@@ -60,8 +65,16 @@ class LogRank:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Table:
-    """Counts of each cell: of everybody, and what each group has of them."""
+class EventTable:
+    """Counts of each cell: of everybody, and what each group has of them.
+
+    Attributes
+    ----------
+    place : the cells, k of them.
+    at_risk, events : (k,) sums of weights over all groups.
+    share : (k, g) what part of those at risk is in each group.
+    weight : (k,) how much an event counts.
+    """
 
     place: Cells
     at_risk: Floats
@@ -75,9 +88,15 @@ def logrank(
     by: ArrayLike,
     *,
     strata: ArrayLike | None = None,
+    weights: str = "fleming-harrington",
     rho: float = 0.0,
+    gamma: float = 0.0,
 ) -> LogRank:
-    r"""Test whether groups have the same hazard of relapse: log-rank and the G-rho family.
+    r"""Test whether groups have the same hazard of relapse: the weighted log-rank family.
+
+    Sums :math:`w(t) (d_g - d n_g / n)` over the event times, for each group g; its variance is
+    hypergeometric, :math:`w^2 d (n - d) / (n - 1)` times that of the shares :math:`n_g / n`. Events
+    d, numbers at risk n and weights w are those of a stratum.
 
     Parameters
     ----------
@@ -88,8 +107,14 @@ def logrank(
         The groups.
     strata : (n,) labels, optional
         Patients are compared within a stratum only.
-    rho : float, default 0
-        Each event counts S(t-) to this power: more than 0 gives early relapses more weight.
+    weights : {"fleming-harrington", "logrank", "tarone-ware", "gehan", "peto"}
+        How much an event counts: :math:`S(t-)^\rho (1 - S(t-))^\gamma` with the pooled
+        Kaplan-Meier estimate, which by default is 1 as in ``"logrank"``; the square root of n; n
+        itself; or Peto and Peto's own estimate :math:`\prod_{s \le t} (1 - d / (n + 1))`, which
+        takes in the events at t and is not the ``rho=1`` of R.
+    rho, gamma : float, default 0
+        Powers of Fleming and Harrington: more rho gives early relapses more weight, more gamma
+        late ones.
 
     Returns
     -------
@@ -98,20 +123,27 @@ def logrank(
     Raises
     ------
     NotEstimable
-        If there are fewer than two groups.
+        If there are fewer than two groups, or events would have infinite weights.
     BadInput
-        If a label is missing.
+        If a label is missing, or `weights` and the powers do not fit.
 
     Notes
     -----
-    Agrees with R ``survdiff`` to 1e-9 relative; with late entry to the score test of
+    Agrees with R ``survdiff(rho=)`` to 1e-9 relative; with late entry to the score test of
     ``coxph(ties = "exact")``; with weights that are not whole to its robust score test with
-    ``ties = "breslow"`` (``tests/reference/log_rank.json``).
+    ``ties = "breslow"`` (``tests/reference/log_rank.json``). The other weights agree with the same
+    score tests of a covariate that is the group times w(t), on rows split at the event times
+    (``tests/reference/weighted_log_rank.json``).
 
     References
     ----------
     .. [1] Mantel N (1966). Cancer Chemother Rep 50:163-170.
     .. [2] Harrington DP, Fleming TR (1982). Biometrika 69:553-566. doi:10.1093/biomet/69.3.553
+    .. [3] Fleming TR, Harrington DP (1991). Counting Processes and Survival Analysis, chapter 7.
+           Wiley. doi:10.1002/9781118150672
+    .. [4] Gehan EA (1965). Biometrika 52:203-223. doi:10.1093/biomet/52.1-2.203
+    .. [5] Tarone RE, Ware J (1977). Biometrika 64:156-160. doi:10.1093/biomet/64.1.156
+    .. [6] Peto R, Peto J (1972). J R Stat Soc A 135:185-207. doi:10.2307/2344317
 
     Examples
     --------
@@ -121,21 +153,20 @@ def logrank(
     >>> test.observed, test.expected.round(4), round(test.statistic, 4)
     (array([2., 2.]), array([0.8333, 3.1667]), 2.8824)
     """
-    groups, member = labels(by, tte.n, "by")
-    if len(groups) < 2:
-        raise NotEstimable(
-            f"There is only one group to compare ({', '.join(groups) or 'nobody'}). "
-            "Name a column with at least two values."
-        )
-    stratum = None if strata is None else labels(strata, tte.n, "strata")[1]
-    time, entry = merge_near_equal(tte.time, tte.entry)
-    table = _table(tte, cells(time, entry, stratum), member, len(groups), rho)
+    kind = event_weights(weights, rho, gamma)
+    groups, member = compared(tte, by)
+    place = placed(tte, strata)
+    table = tabulate(tte, place, member, len(groups), kind)
     weighted = table.weight * table.events
     event = tte.relapsed
     observed = _by_group(table.weight[table.place.last], tte.weight, event, member, len(groups))
     expected = weighted @ table.share
-    robust = tte.weight is not None and bool((tte.weight % 1 != 0).any())
-    variance = _robust_variance(tte, table, member) if robust else _variance(table)
+    robust = takes_robust_variance(tte)
+    if robust:
+        influence = influences(tte, table, member)
+        variance = influence.T @ influence
+    else:
+        variance = _variance(table)
     test = _test(observed, expected, variance)
     return LogRank(
         statistic=test.statistic,
@@ -147,35 +178,54 @@ def logrank(
         observed=frozen(observed),
         expected=frozen(expected),
         variance=frozen(variance),
-        rho=rho,
+        rho=kind.rho,
+        gamma=kind.gamma,
+        weights=kind.name,
         robust=robust,
     )
 
 
-def _table(tte: TimeToEvent, place: Cells, member: Indices, g: int, rho: float) -> _Table:
+def compared(tte: TimeToEvent, by: ArrayLike) -> tuple[tuple[str, ...], Indices]:
+    """Return the groups and the group of each patient; there must be two groups or more."""
+    groups, member = labels(by, tte.n, "by")
+    if len(groups) < 2:
+        raise NotEstimable(
+            f"There is only one group to compare ({', '.join(groups) or 'nobody'}). "
+            "Name a column with at least two values."
+        )
+    return groups, member
+
+
+def placed(tte: TimeToEvent, strata: ArrayLike | None) -> Cells:
+    """Place the patients on the scale of the distinct times of each stratum."""
+    stratum = None if strata is None else labels(strata, tte.n, "strata")[1]
+    time, entry = merge_near_equal(tte.time, tte.entry)
+    return cells(time, entry, stratum)
+
+
+def takes_robust_variance(tte: TimeToEvent) -> bool:
+    """Whether there are weights that are not whole, so that they cannot count patients."""
+    return tte.weight is not None and bool((tte.weight % 1 != 0).any())
+
+
+def tabulate(
+    tte: TimeToEvent, place: Cells, member: Indices, g: int, kind: EventWeights
+) -> EventTable:
     """Count each cell, over all groups and in each."""
     at_risk = place.at_risk(tte.weight)
     events = place.totals(tte.weight, tte.relapsed)
     within = [place.at_risk(_of_group(member == group, tte.weight)) for group in range(g)]
-    return _Table(
+    return EventTable(
         place=place,
         at_risk=at_risk,
         events=events,
         share=np.stack(within, axis=1) / at_risk[:, None],
-        weight=np.ones(place.k) if rho == 0 else _survival_before(place, events / at_risk) ** rho,
+        weight=kind.at(place, at_risk, events),
     )
 
 
 def _of_group(inside: NDArray[np.bool_], weight: Floats | None) -> Floats:
     return inside.astype(np.float64) if weight is None else np.where(inside, weight, 0.0)
-
-
-def _survival_before(place: Cells, hazard: Floats) -> Floats:
-    """Return the pooled S(t-) of each cell's stratum."""
-    before = np.ones(place.k)
-    for a, b in zip(place.starts[:-1], place.starts[1:], strict=True):
-        before[a + 1 : b] = np.cumprod(1 - hazard[a : b - 1])
-    return before
 
 
 def _by_group(
@@ -186,26 +236,28 @@ def _by_group(
     return sums(member[event], each[event], g)
 
 
-def _variance(table: _Table) -> Floats:
+def _variance(table: EventTable) -> Floats:
     """Return the hypergeometric variance of observed less expected."""
-    left = np.where(table.at_risk > 1, table.at_risk - 1, np.inf)
-    scale = table.weight**2 * table.events * (table.at_risk - table.events) / left
+    scale = table.weight**2 * spread(table.at_risk, table.events)
     diagonal: Floats = np.diag(scale @ table.share)
     return diagonal - table.share.T @ (scale[:, None] * table.share)
 
 
-def _robust_variance(tte: TimeToEvent, table: _Table, member: Indices) -> Floats:
-    """Return the sum of squares of what each patient adds to observed less expected."""
+def spread(at_risk: Floats, events: Floats) -> Floats:
+    """Return d (n - d) / (n - 1), by which the variance of a share becomes that of its events."""
+    return events * (at_risk - events) / np.where(at_risk > 1, at_risk - 1, np.inf)
+
+
+def influences(tte: TimeToEvent, table: EventTable, member: Indices) -> Floats:
+    """Return the (n, g) amounts that each patient adds to observed less expected."""
     hazard = table.weight * table.events / table.at_risk
     own = np.eye(table.share.shape[1])[member]
     last = table.place.last
     event = np.where(tte.relapsed, table.weight[last], 0.0)[:, None]
     exposure = table.place.over_follow_up(hazard)[:, None]
     expected = table.place.over_follow_up(hazard[:, None] * table.share)
-    score = event * (own - table.share[last]) - (own * exposure - expected)
-    each = score if tte.weight is None else score * tte.weight[:, None]
-    squares: Floats = each.T @ each
-    return squares
+    score: Floats = event * (own - table.share[last]) - (own * exposure - expected)
+    return score if tte.weight is None else score * tte.weight[:, None]
 
 
 def _test(observed: Floats, expected: Floats, variance: Floats) -> Test:
