@@ -78,7 +78,7 @@ def _named(root: str, results: PaperResults, group: str | None) -> str:
     if group is None:
         return root
     names = slugs(curve.group for curve in results.curves if curve.group is not None)
-    return f"{root}.{slug(results.by or 'group')}_{names[group]}"
+    return f"{root}.{slug(results.by or 'group')}_{names.get(group) or slug(group)}"
 
 
 def _count(numbers: Numbers, key: str, value: float) -> None:
