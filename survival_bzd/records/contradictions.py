@@ -89,6 +89,12 @@ def contradictions(
                 )
     if {"date", "outcome", "patient_id"} <= columns.get("outcomes", {}).keys():
         yield from _second_deaths(engine, declaration, columns["outcomes"])
+        engine.execute(
+            "CREATE TABLE death AS SELECT patient_id, day, line FROM "
+            "(SELECT patient_id, day, line, ROW_NUMBER() OVER "
+            "(PARTITION BY patient_id ORDER BY day DESC, line) AS place FROM outcomes "
+            "WHERE outcome = 'death' AND day IS NOT NULL) AS d WHERE place = 1"
+        )
         for name, (column, alive) in OF_THE_LIVING.items():
             if {column, "patient_id"} <= columns.get(name, {}).keys():
                 yield from _after_death(engine, declaration, name, columns[name][column], alive)
@@ -122,11 +128,8 @@ def _after_death(
 ) -> Iterator[Fault]:
     """Nobody is enrolled, attends, gives urine or is treated after death."""
     query = (
-        f"SELECT t.line, t.patient_id, {alive} - d.day, d.line FROM {name} AS t JOIN "
-        "(SELECT patient_id, day, line, ROW_NUMBER() OVER (PARTITION BY patient_id "
-        "ORDER BY day DESC, line) AS place FROM outcomes "
-        "WHERE outcome = 'death' AND day IS NOT NULL) AS d "
-        f"ON d.patient_id = t.patient_id AND d.place = 1 WHERE {alive} > d.day ORDER BY t.line"
+        f"SELECT t.line, t.patient_id, {alive} - d.day, d.line FROM {name} AS t "
+        f"JOIN death AS d ON d.patient_id = t.patient_id WHERE {alive} > d.day ORDER BY t.line"
     )
     file = declaration.tables["outcomes"].file
     for line, patient, days, death in engine.rows(query):

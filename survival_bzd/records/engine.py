@@ -69,11 +69,6 @@ class Engine:
         self.connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM arriving")
         self.connection.unregister("arriving")
 
-    def has(self, table: str) -> bool:
-        """Say whether there is such a table."""
-        found = "SELECT 1 FROM information_schema.tables WHERE table_name = ?"
-        return bool(self.rows(found, [table]))
-
 
 def quoted(name: str) -> str:
     """Quote a name for SQL."""

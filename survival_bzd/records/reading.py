@@ -449,7 +449,7 @@ def _study_faults(
                 remedy="Export it again.",
                 file=file,
             )
-        elif engine.has("known_patient"):
+        elif "patient_id" in columns["patients"]:
             for name, theirs in columns.items():
                 if name != "patients" and "patient_id" in theirs:
                     file = declaration.tables[name].file
