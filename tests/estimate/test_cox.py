@@ -156,6 +156,53 @@ def test_separation_by_a_combination_of_covariates_is_named():
     assert cox(tte, "x").separated == ()
 
 
+def test_separation_with_late_entry_looks_at_who_is_there():
+    frame = pd.DataFrame({"g": [1.0, 1, 0, 0, 0, 1]})
+    time, event = [2, 3, 5, 6, 9, 9], [1, 1, 0, 0, 0, 0]
+    late = [np.nan, np.nan, 1, np.nan, 1, np.nan]
+    tte = TimeToEvent(time, event, entry=late, covariates=frame)
+    assert cox(tte, "g").separated == ("g",)
+    assert cox(tte, "g").coef[0] == math.inf
+    # With a relapse in group 0 while group 1 is there, the coefficient is finite.
+    other = TimeToEvent(time, [1, 1, 1, 0, 0, 0], entry=late, covariates=frame)
+    assert cox(other, "g").separated == ()
+
+
+def test_a_large_but_finite_coefficient_is_not_called_separated():
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=400)
+    # Ranks: times over many orders of magnitude would be near-equal relative to their mean.
+    time = np.argsort(np.argsort(-6 * x + rng.gumbel(size=400))) + 1.0
+    frame = pd.DataFrame({"x": x})
+    model = cox(TimeToEvent(time, np.ones(400), covariates=frame), "x")
+    assert model.separated == ()
+    assert model.coef[0] > 4
+
+
+def test_covariates_far_from_zero_and_far_apart_in_scale_do_no_harm():
+    rng = np.random.default_rng(9)
+    frame = pd.DataFrame({"year": rng.integers(2015, 2021, 60) * 1e6, "x": rng.normal(size=60)})
+    tte = TimeToEvent(rng.integers(1, 90, 60), rng.random(60) < 0.6, covariates=frame)
+    near = frame.assign(year=(frame["year"] / 1e6 - 2018))
+    small = TimeToEvent(tte.time, tte.event, covariates=near)
+    a, b = cox(tte, "year + x"), cox(small, "year + x")
+    assert_allclose(a.coef * [1e6, 1], b.coef, rtol=1e-8)
+    assert_allclose(a.std_error * [1e6, 1], b.std_error, rtol=1e-8)
+
+
+def test_firth_with_clusters_takes_walds_limits_with_the_robust_error(fit):
+    model = fit("efron", "clusters", penalty="firth")
+    assert (model.penalty, model.limits, model.robust) == ("firth", "wald", True)
+    z = 1.959963984540054
+    assert_allclose(np.log(model.upper), model.coef + z * model.robust_std_error)
+    plain = fit("efron", "clusters")
+    assert_allclose(model.robust_std_error, plain.robust_std_error, rtol=0.1)
+
+
+def test_a_fit_shows_what_it_is(fit):
+    assert repr(fit("efron", "plain")) == "<CoxFit: group + age + sex; 117 patients, 58 events>"
+
+
 def test_profile_limits_of_a_separated_coefficient_have_one_side():
     frame = pd.DataFrame({"g": [0.0, 0, 0, 0, 1, 1, 1, 1]})
     tte = TimeToEvent([1, 2, 3, 9, 4, 9, 9, 9], [1, 1, 1, 0, 0, 0, 0, 0], covariates=frame)
@@ -171,8 +218,7 @@ def test_profile_limits_of_a_separated_coefficient_have_one_side():
 
 
 def test_by_hand():
-    # Two risk sets: {0, 1, 0} where a 1 fails, {0, 0}: U(b) = 1 - e^b / (2 + e^b) never is 0...
-    # so with a 0 failing first and then the 1 of {1, 0}: L = 1/(2 + e^b) * e^b/(1 + e^b).
+    # A 0 fails among {0, 1, 0}, then the 1 among {1, 0}: L = 1 / (2 + e^b) * e^b / (1 + e^b).
     frame = pd.DataFrame({"x": [0.0, 1, 0]})
     model = cox(TimeToEvent([1, 2, 3], [1, 1, 0], covariates=frame), "x")
     # dlogL/db = 1 - e^b/(2 + e^b) - e^b/(1 + e^b) = 0  <=>  e^2b = 2
