@@ -192,7 +192,10 @@ def km_tables(
         rows=tuple(rows),
         align="l" * grouped + "r" * (2 + len(counts)),
         columns=columns_of(lines),
-        notes=(*_curve_notes(curves, restricted_means), f"Limits: {curves[0].limits}."),
+        notes=(
+            *_curve_notes(curves, restricted_means),
+            f"Limits: {LIMITS.get(curves[0].limits, curves[0].limits)}.",
+        ),
     )
     return (table,)
 

@@ -60,7 +60,11 @@ CHI_SQUARE = "\N{GREEK SMALL LETTER CHI}\N{SUPERSCRIPT TWO}"
 FITS = {"efron": "Efron", "breslow": "Breslow", "exact": "Exact", "firth": "Firth"}
 """How a table calls what `fitted_by` names."""
 
-LIMITS = {"wald": "Wald", "profile": "profile likelihood"}
+LIMITS = {
+    "wald": "Wald",
+    "profile": "profile likelihood",
+    "beta": "beta product (method of moments)",
+}
 
 _OUTCOMES = {"relapse": "Relapsed", "censored": "Censored", "not at risk": "Not at risk"}
 

@@ -26,7 +26,7 @@ from survival_bzd.report.figures.sheet import (
     wrapped,
 )
 from survival_bzd.report.figures.sizes import Size, size_named
-from survival_bzd.report.rounding import count, counted, displayed, level, with_p
+from survival_bzd.report.rounding import count, counted, displayed, level, listed, with_p
 from survival_bzd.report.time_axis import Tick, axis_ticks
 from survival_bzd.report.wording import (
     AT_RISK_NOTE,
@@ -35,11 +35,13 @@ from survival_bzd.report.wording import (
     group_words,
     origin_words,
     slug,
+    spaced,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from survival_bzd.endpoint.time_to_event import TimeToEvent
     from survival_bzd.estimate import KaplanMeier
     from survival_bzd.report.paper_results import PaperResults
 
@@ -144,7 +146,7 @@ def _drawn(
 ) -> Figure:
     key = _key(results, curves, size)
     table = _rows(curves, ticks)
-    notes = note_lines(_note(curves), size)
+    notes = note_lines(" ".join([_note(curves), *_competing(results.tte)]), size)
     at = _layout(results, key, table, notes, size, ticks[-1])
     sheet = Sheet(size, at.bottom, synthetic=results.synthetic)
     _draw_key(sheet, key, at.key)
@@ -176,6 +178,13 @@ def _words(results: PaperResults, curves: list[KaplanMeier]) -> tuple[str, str]:
     title += f", by {results.by_words}" if split else ""
     alt = f"Kaplan-Meier curve of the proportion free of relapse since {origin}. {'; '.join(ends)}."
     return title, alt
+
+
+def _competing(tte: TimeToEvent) -> list[str]:
+    """Say what the curve takes as censoring though it is an event."""
+    causes = [spaced(cause) for code, cause in enumerate(tte.causes, 1) if code > 1]
+    found = [cause for code, cause in enumerate(causes, 2) if (tte.event == code).any()]
+    return [f"Censored includes {listed(found)}."] if found else []
 
 
 def _note(curves: Sequence[KaplanMeier]) -> str:
