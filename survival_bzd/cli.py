@@ -229,8 +229,10 @@ def _print(
 @_rows
 @_by
 @_cluster
-@click.option("--limits", type=click.Choice(["log-log", "log", "plain", "arcsin", "logit"]),
-              default="log-log", show_default=True, help="Scale of the limits.")  # fmt: skip
+@click.option("--limits",
+              type=click.Choice(["log-log", "log", "plain", "arcsin", "logit", "beta"]),
+              default="log-log", show_default=True,
+              help="Scale of the limits; beta: beta product, for small samples.")  # fmt: skip
 @_level
 @click.option("--at", type=_Numbers(), default=(), help="Times at which to report, as 90,180.")
 @_tau
@@ -466,15 +468,39 @@ def paper(data: str, into: Path, endpoint: str | None) -> None:
 
 
 @main.command()
-@click.argument("paper", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument(
+    "paper", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
 @click.option(
     "--study",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="FOLDER",
     help="The study's folder; by default where the manifest says.",
 )
-def verify(paper: Path, study: Path | None) -> None:
-    """Run the study of a PAPER again and name every number and file that differs."""
+@click.option(
+    "--second-opinion",
+    "asked",
+    metavar="STUDY",
+    help="Compute the numbers of a study again with lifelines, scikit-survival, statsmodels and R.",
+)
+@_endpoint
+@_output
+def verify(
+    paper: Path | None, study: Path | None, asked: str | None, endpoint: str | None, form: str,
+    output: Path | None,
+) -> None:  # fmt: skip
+    """Run the study of a PAPER again and name every number and file that differs.
+
+    With --second-opinion, compute a study's numbers with other software instead.
+    """
+    if (paper is None) == (asked is None):
+        raise click.UsageError("Name the folder of a paper, or a study with --second-opinion.")
+    same = _rerun(paper, study) if paper else _ask(str(asked), endpoint, form, output)
+    click.get_current_context().exit(0 if same else 1)
+
+
+def _rerun(paper: Path, study: Path | None) -> bool:
+    """Print what moved in a paper; return whether nothing did."""
     from survival_bzd.verify import verify as rerun
 
     found = rerun(paper, study, progress=_Progress())
@@ -485,7 +511,25 @@ def verify(paper: Path, study: Path | None) -> None:
         compared += "; bytes were not compared, the software differs"
     moved = sum(difference.moved for difference in found.differences)
     click.echo(f"{moved or 'nothing'} moved ({compared})")
-    click.get_current_context().exit(1 if found.moved else 0)
+    return not found.moved
+
+
+def _ask(data: str, endpoint: str | None, form: str, output: Path | None) -> bool:
+    """Print second opinions on a study; return whether every difference is explained."""
+    from survival_bzd.report.listings import listing
+    from survival_bzd.study import open_study
+    from survival_bzd.verify import missing_packages, opinion_rows, second_opinions
+
+    study = open_study(_study_folder(data), endpoint)
+    opinions = second_opinions(study)
+    rows = list(opinion_rows(opinions))
+    agree = sum(opinion.agrees for opinion in opinions)
+    missing = missing_packages()
+    notes = [f"{agree} of {len(opinions)} agree."]
+    notes += [f"Not asked, not installed: {', '.join(missing)}."] if missing else []
+    table = listing("second_opinion", f"Second opinions on {study.folder.name}", rows, notes)
+    _print({"opinions": rows, "not_asked": list(missing)}, [table], form, output, study)
+    return all(opinion.agrees or opinion.explained for opinion in opinions)
 
 
 @main.group()

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, Fault
+from survival_bzd.estimate.beta_product import beta_limits, limits_before
 from survival_bzd.estimate.influence import robust_std_error
 from survival_bzd.estimate.limits import SCALES, limits_of
 from survival_bzd.estimate.quantities import (
@@ -81,8 +82,9 @@ class KaplanMeier:
     at_risk, events, censored : (k,) sums of weights; at risk just before the time.
     survival : (k,) estimate of P(T > time).
     std_error : (k,) standard error of `survival` itself; NaN where it is 0.
-    lower, upper : (k,) pointwise limits; NaN where survival is 0 or 1.
-    limits : scale on which the limits are symmetric.
+    lower, upper : (k,) pointwise limits from `time` until the next; NaN where survival is 0 or 1,
+        but with ``limits="beta"`` defined there too.
+    limits : scale on which the limits are symmetric, or ``"beta"``.
     confidence : pointwise coverage of the limits.
     robust : whether the standard error is robust (clusters or weights that are not whole).
     unit : unit of `time`.
@@ -150,7 +152,12 @@ class KaplanMeier:
                 ]
             )
         estimate, lower, upper = (
-            _crossing(self.time, 1 - curve, p) for curve in (self.survival, self.lower, self.upper)
+            _crossing(self.time, np.concatenate([[1 - before], 1 - curve]), p)
+            for before, curve in zip(
+                (1.0, *np.nan_to_num(self._before, nan=1.0)),
+                (self.survival, self.lower, self.upper),
+                strict=True,
+            )
         )
         level = f"{1 - p:g}"
         return Estimate(
@@ -178,8 +185,8 @@ class KaplanMeier:
             for start, curve in (
                 (1.0, self.survival),
                 (0.0, self.std_error),
-                (math.nan, self.lower),
-                (math.nan, self.upper),
+                (self._before[0], self.lower),
+                (self._before[1], self.upper),
             )
         )
         beyond = (asked > self.last_time) & (survival > 0)
@@ -215,6 +222,13 @@ class KaplanMeier:
             "time", "at_risk", "events", "censored", "survival", "std_error", "lower", "upper",
         )  # fmt: skip
         return pd.DataFrame({name: getattr(self, name) for name in columns})
+
+    @property
+    def _before(self) -> tuple[float, float]:
+        """Limits from time zero to the first follow-up time."""
+        if self.limits == "beta":
+            return limits_before(self.n, self.confidence)
+        return math.nan, math.nan
 
     def _snapped(self, times: Sequence[float] | Floats) -> Floats:
         """Move times that are a follow-up time but for rounding onto it."""
@@ -275,8 +289,10 @@ def kaplan_meier(
         Follow-up of n patients, with their weights and late entries. Its unit carries over.
     by : (n,) labels, optional
         A curve for each label, in the order of the labels.
-    limits : {"log-log", "log", "plain", "arcsin", "logit"}
-        Scale on which the limits are symmetric.
+    limits : {"log-log", "log", "plain", "arcsin", "logit", "beta"}
+        Scale on which the limits are symmetric; or, for small samples, those of the beta product
+        procedure by the method of moments. They cover at least as often as they say without
+        censoring, also where survival is 1 or 0, and move at censorings as well.
     confidence : float, default 0.95
         Pointwise coverage of the limits.
     cluster : (n,) labels, optional
@@ -291,7 +307,8 @@ def kaplan_meier(
     Raises
     ------
     BadInput
-        If there is nobody, a label is missing, or an option is unknown.
+        If there is nobody, a label is missing, or an option is unknown; if beta limits are asked
+        for with late entries, clusters, or weights other than 1.
 
     Notes
     -----
@@ -299,11 +316,18 @@ def kaplan_meier(
     (``tests/reference/kaplan_meier.json``), but for the limits where survival is 1: R
     prints 1 to 1 for log and plain, here they are NaN.
 
+    Beta limits are those of R ``bpcp::bpcp(time, status, nmc=0)`` from version 1.3 on: the
+    row of a follow-up time holds what bpcp prints for the interval that begins there, and from
+    time zero to the first one stand the limits of no relapse among n. Without censoring they are
+    the limits of ``binom.test``.
+
     References
     ----------
     .. [1] Kaplan EL, Meier P (1958). J Am Stat Assoc 53:457-481. doi:10.2307/2281868
     .. [2] Kalbfleisch JD, Prentice RL (2002). The Statistical Analysis of Failure Time Data,
            2nd ed., section 1.4. Wiley. doi:10.1002/9781118032985
+    .. [3] Fay MP, Brittain EH, Proschan MA (2013). Biostatistics 14:723-736.
+           doi:10.1093/biostatistics/kxt016
 
     Examples
     --------
@@ -403,9 +427,11 @@ def _curve(
         std_error = robust_std_error(group, event, counts, survival, cluster)
     else:
         std_error = _greenwood(counts, survival)
-    lower, upper = limits_of(
-        survival, std_error, choice("limits", limits, SCALES), normal_quantile(confidence)
-    )
+    z = normal_quantile(confidence)
+    if choice("limits", limits, (*SCALES, "beta")) == "beta":
+        lower, upper = beta_limits(group, counts, cluster, confidence)
+    else:
+        lower, upper = limits_of(survival, std_error, limits, z)
     return KaplanMeier(
         group=group.label,
         n=int(group.time.size),
@@ -442,13 +468,12 @@ def _greenwood(counts: RiskSets, survival: Floats) -> Floats:
     return std_error
 
 
-def _crossing(time: Floats, fallen: Floats, p: float) -> float:
-    """Return where a curve that rises from 0 at time 0 crosses `p`, as R's findq does.
+def _crossing(time: Floats, height: Floats, p: float) -> float:
+    """Return where a curve, (k + 1,) from time 0 on, rises across `p`, as R's findq does.
 
     The next value at or above `p` is looked for by size and not by place: limits need not be
     monotone, and this is what R's interpolation amounts to.
     """
-    height = np.concatenate([[0.0], fallen])
     place = np.concatenate([[0.0], time])
     first = _least(height, p - NEAR)
     if first is None:

@@ -150,3 +150,16 @@ def test_without_times_the_table_has_every_step(rows: TimeToEvent):
     assert [row[0] for row in table.rows] == ["5", "12", "20", "31", "40"]
     columns = dict(table.columns)
     assert math.isclose(float(columns["survival"][0]), 5 / 6)  # type: ignore[arg-type]
+
+
+def test_km_says_in_words_that_its_limits_are_beta_products(rows: TimeToEvent):
+    curves = kaplan_meier(rows, limits="beta")
+    (table,) = km_tables(curves, at=(4, 20))
+    assert table.notes[-1] == "Limits: beta product (method of moments)."
+    document = km_document(curves, at=(4, 20))
+    before, after = document["curves"][0]["at"]
+    assert (before["survival"], before["upper"]) == (1, 1)
+    assert 0 < before["lower"] < 1
+    assert "reasons" not in before
+    assert "reasons" not in after
+    assert document["conventions"]["limits"] == "beta"
