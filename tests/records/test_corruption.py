@@ -97,7 +97,7 @@ def test_a_corrupted_study_is_read_or_refused(tmp_path, file):
     assert sorted(path.name for path in tmp_path.iterdir()) == FILES
 
 
-def test_the_corruptions_are_mostly_noticed(tmp_path):
+def test_only_the_corrupted_file_is_blamed(tmp_path):
     for name in FILES:
         shutil.copyfile(SOURCE / name, tmp_path / name)
     good = (SOURCE / "urine.csv").read_bytes()
