@@ -122,6 +122,9 @@ def small_results() -> PaperResults:
         characteristics=(
             describe("dose", [15.0, 20.0, 5.0, float("nan")]),
             describe("sex", np.array(["F", "M", None, "F"], dtype=object)),
+            describe("arm", arm),
+            describe("dose", [15.0, 5.0], group="taper"),
+            describe("sex", np.array(["F", "F"], dtype=object), group="taper"),
         ),
         follow_up_described=describe("follow-up", TIMES),
         trace=small_trace(),

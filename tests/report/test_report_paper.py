@@ -95,7 +95,10 @@ def test_synthetic_data_says_so_in_every_table_and_document(files: Files):
 def test_a_table_shows_no_p_value_for_characteristics(results: PaperResults):
     table = next(one for one in paper_tables(results) if one.key == "characteristics")
     assert not any(head.startswith("p") for head in table.header)
-    assert ("\N{EM SPACE}missing", "1") in table.rows
+    assert ("\N{EM SPACE}missing", "1", "0") in table.rows
+    # The arm itself is not described within an arm.
+    assert ("\N{EM SPACE}taper", "4 (50.0%)", "") in table.rows
+    assert ("\N{EM SPACE}M", "1 (33.3%)", "0 (0.0%)") in table.rows
 
 
 def test_undefined_cells_are_explained_below_the_table(results: PaperResults):

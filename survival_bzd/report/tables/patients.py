@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from survival_bzd.report.phrases import percent_with_limits
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from survival_bzd.estimate import Characteristic
     from survival_bzd.report.paper_results import PaperResults
 
+_ByGroup = Sequence["Characteristic | None"]
+"""A characteristic in each group; None where a group is not described by it."""
+
 INDENT = "\N{EM SPACE}"
 
 _SUMMARIES = ("mean", "sd", "median", "lower_quartile", "upper_quartile", "minimum", "maximum")
@@ -32,9 +36,9 @@ def characteristics(results: PaperResults) -> Table | None:
     if not described:
         return None
     groups = list(dict.fromkeys(one.group for one in described))
-    by_name: dict[str, list[Characteristic]] = {}
-    for one in described:
-        by_name.setdefault(one.name, []).append(one)
+    found = {(one.name, one.group): one for one in described}
+    names = dict.fromkeys(one.name for one in described)
+    by_name = [[found.get((name, group)) for group in groups] for name in names]
     heads = []
     for group in groups:
         size = max(one.n + one.missing for one in described if one.group == group)
@@ -43,9 +47,7 @@ def characteristics(results: PaperResults) -> Table | None:
         key="characteristics",
         title="Characteristics of the patients",
         header=("Characteristic", *heads),
-        rows=tuple(
-            row for ones in by_name.values() for row in _characteristic_rows(ones, results.labels)
-        ),
+        rows=tuple(row for ones in by_name for row in _characteristic_rows(ones, results.labels)),
         align="l" + "r" * len(groups),
         columns=columns_of([line for one in described for line in _characteristic_lines(one)]),
         notes=(
@@ -71,38 +73,41 @@ def _characteristic_lines(one: Characteristic) -> list[dict[str, Value]]:
     ]
 
 
-def _characteristic_rows(
-    ones: list[Characteristic], labels: Mapping[str, str]
-) -> list[tuple[str, ...]]:
+def _characteristic_rows(ones: _ByGroup, labels: Mapping[str, str]) -> list[tuple[str, ...]]:
     """Give a number one row per summary, a text one row per level, and missing values a row."""
-    words = sentence(covariate_words(ones[0].name, labels))
-    rows = _level_rows(words, ones) if ones[0].levels else _number_rows(words, ones)
-    if any(one.missing for one in ones):
-        rows.append((f"{INDENT}missing", *(count(one.missing) for one in ones)))
+    present = [one for one in ones if one is not None]
+    words = sentence(covariate_words(present[0].name, labels))
+    levels = dict.fromkeys(level_name for one in present for level_name, _ in one.levels)
+    rows = _level_rows(words, ones, levels) if levels else _number_rows(words, ones)
+    if any(one.missing for one in present):
+        rows.append(_row(f"{INDENT}missing", ones, lambda one: count(one.missing)))
     return rows
 
 
-def _number_rows(words: str, ones: list[Characteristic]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, Callable[[Characteristic], str]]] = [
-        (words, lambda one: f"{decimal(one.mean, 1)} ({decimal(one.sd, 1)})"),
-        (
-            f"{INDENT}median (quartiles)",
-            lambda one: (
-                f"{decimal(one.median, 1)} ({_range(one.lower_quartile, one.upper_quartile)})"
-            ),
-        ),
-        (f"{INDENT}range", lambda one: _range(one.minimum, one.maximum)),
-    ]
-    return [(label, *(write(one) for one in ones)) for label, write in rows]
+def _row(label: str, ones: _ByGroup, write: Callable[[Characteristic], str]) -> tuple[str, ...]:
+    """Write a cell per group, empty where the group is not described by this."""
+    return (label, *("" if one is None else write(one) for one in ones))
 
 
-def _level_rows(words: str, ones: list[Characteristic]) -> list[tuple[str, ...]]:
-    levels = dict.fromkeys(level_name for one in ones for level_name, _ in one.levels)
-    shares = [
-        (f"{INDENT}{level_name}", *(_share(one, level_name) for one in ones))
-        for level_name in levels
+def _number_rows(words: str, ones: _ByGroup) -> list[tuple[str, ...]]:
+    def mean(one: Characteristic) -> str:
+        return f"{decimal(one.mean, 1)} ({decimal(one.sd, 1)})"
+
+    def median(one: Characteristic) -> str:
+        return f"{decimal(one.median, 1)} ({_range(one.lower_quartile, one.upper_quartile)})"
+
+    return [
+        _row(words, ones, mean),
+        _row(f"{INDENT}median (quartiles)", ones, median),
+        _row(f"{INDENT}range", ones, lambda one: _range(one.minimum, one.maximum)),
     ]
-    return [(words, *("" for _ in ones)), *shares]
+
+
+def _level_rows(words: str, ones: _ByGroup, levels: Iterable[str]) -> list[tuple[str, ...]]:
+    return [
+        (words, *("" for _ in ones)),
+        *(_row(f"{INDENT}{name}", ones, partial(_share, level_name=name)) for name in levels),
+    ]
 
 
 def _range(lower: float, upper: float) -> str:
