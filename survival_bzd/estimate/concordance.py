@@ -31,7 +31,7 @@ def concordance(
     Notes
     -----
     Estimate and standard error (infinitesimal jackknife) agree with R ``coxph``'s concordance to
-    1e-9 relative (``tests/reference/cox.json``).
+    1e-6 relative (``tests/reference/cox.json``).
 
     References
     ----------
@@ -69,27 +69,31 @@ def _pairs(
 ) -> tuple[Floats, Floats, Floats]:
     """Return each patient's weight of partners in agreeing, disagreeing and tied pairs.
 
-    Each patient has two moments, the late entry and the end; events come before the censored of
-    the same time. Who has an event is paired with those who entered before it less those who
-    ended by then; who ends, with the events before the end less those before the entry.
+    Who has an event is paired with those at risk less those who have ended by then, and who ends
+    with the events before. Of one time, events come before the censored.
     """
-    n = rank.size
     stratum = np.searchsorted(place.starts, place.last, side="right") - 1
-    first = place.starts[stratum] if place.first is None else place.first
-    moments = _Moments(
-        when=np.concatenate([2 * place.last + 1 + ~event, 2 * first]),
-        rank=np.concatenate([rank, rank]),
-        stratum=np.concatenate([stratum, stratum]),
-    )
-    nobody = np.zeros(n)
-    ended = np.concatenate([weight, nobody])
-    entered = np.concatenate([nobody, weight])
-    happened = np.concatenate([np.where(event, weight, 0.0), nobody])
-    before, upto = moments.partners(np.stack([ended, entered, happened]))
-    # Rows: lower, equal, all. As the one with the event, and as the one who stays free.
-    later = np.where(event, (before[1] - upto[0])[:, :n], 0.0)
-    earlier = before[2][:, :n] - before[2][:, n:]
-    lower, equal, every = later
+    ends = 2 * place.last + 1 + ~event
+    happened = np.where(event, weight, 0.0)
+    if place.first is None:
+        moments = _Moments(when=ends, rank=rank, stratum=stratum)
+        before, upto = moments.partners(np.stack([weight, happened]))
+        later, earlier = moments.everybody(weight) - upto[0], before[1]
+    else:
+        # A late entry is a moment of its own: events before it are not shared, and who has not
+        # entered is not at risk.
+        moments = _Moments(
+            when=np.concatenate([ends, 2 * place.first]),
+            rank=np.tile(rank, 2),
+            stratum=np.tile(stratum, 2),
+        )
+        end, enter = np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
+        streams = [(end * weight).ravel(), (enter * weight).ravel(), (end * happened).ravel()]
+        before, upto = moments.partners(np.stack(streams))
+        n = rank.size
+        later = (before[1] - upto[0])[:, :n]
+        earlier = before[2][:, :n] - before[2][:, n:]
+    lower, equal, every = np.where(event, later, 0.0)
     lower_event, equal_event, every_event = earlier
     higher, higher_event = every - lower - equal, every_event - lower_event - equal_event
     return lower + higher_event, higher + lower_event, equal + equal_event
@@ -127,10 +131,17 @@ class _Moments:
         upto = np.stack([lower + lower_now, equal[1], every[1]], axis=1)
         return before, upto
 
+    def everybody(self, weight: Floats) -> Floats:
+        """Return (3, m) sums over the stratum: of lower rank, of equal rank, and of all."""
+        lower, upto = _running(self.stratum, self.rank, weight[None])
+        every = np.bincount(self.stratum, weight)[self.stratum]
+        return np.stack([lower[0], upto[0] - lower[0], every])
+
 
 def _running(group: Indices, key: Indices, streams: Floats) -> tuple[Floats, Floats]:
     """Return sums over those of the same group with a smaller key, and with one not larger."""
-    order = np.lexsort((key, group))
+    # One whole number to sort by: a sort of these costs a third of a sort by two keys.
+    order = np.argsort(group * (int(key.max()) + 1) + key)
     total = np.concatenate([np.zeros((len(streams), 1)), streams[:, order].cumsum(axis=1)], axis=1)
     new_group = np.diff(group[order], prepend=-1) != 0
     new_key = new_group | (np.diff(key[order], prepend=-1) != 0)
@@ -155,8 +166,8 @@ def _lower_before(when: Indices, height: Indices, streams: Floats) -> Floats:
     size = when.size
     place = np.empty(size, dtype=np.intp)
     # Of one time, the highest first: then none is both earlier and lower. Likewise of one height.
-    place[np.lexsort((-height, when))] = np.arange(size)
-    order = np.lexsort((-place, height))
+    place[np.argsort(when * (int(height.max()) + 1) - height)] = np.arange(size)
+    order = np.argsort(height * size - place)
     at, values = place[order], streams[:, order]
     found = np.zeros_like(values)
     position = np.arange(size)

@@ -99,7 +99,8 @@ def restricted_mean(
     Notes
     -----
     Agrees with R ``print(survfit, rmean=tau)`` to 1e-9 relative
-    (``tests/reference/restricted_mean.json``).
+    (``tests/reference/restricted_mean.json``). As there, weights count as copies of a patient also
+    where they are not whole: the standard error is then not robust.
 
     References
     ----------

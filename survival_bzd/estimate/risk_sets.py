@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, Fault
@@ -260,7 +260,7 @@ class Group:
         return risk_sets(self.time, happened, entry=self.entry, weight=self.weight)
 
 
-def split(tte: TimeToEvent, by: object) -> tuple[Group, ...]:
+def split(tte: TimeToEvent, by: ArrayLike | None) -> tuple[Group, ...]:
     """Split the patients by the labels `by`; one group of everybody where it is None.
 
     Raises
@@ -285,7 +285,7 @@ def split(tte: TimeToEvent, by: object) -> tuple[Group, ...]:
             Group(label=None, rows=np.arange(tte.n), time=time, entry=entry, weight=tte.weight,
                   code=tte.event),
         )  # fmt: skip
-    names, member = labels(by, tte.n, "by")  # type: ignore[arg-type]
+    names, member = labels(by, tte.n, "by")
     found = []
     for position, name in enumerate(names):
         rows = np.flatnonzero(member == position)
