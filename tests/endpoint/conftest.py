@@ -1,4 +1,4 @@
-"""A study in a few words: tables as text per patient, in study days, and the rules of an endpoint."""
+"""A study in a few words: tables as text per patient, in study days, and an endpoint's rules."""
 
 import json
 import re
@@ -139,8 +139,8 @@ class Studies:
         folder.mkdir()
         declared = dict(tables)
         declared.setdefault("patients", {})
-        for name in tables.keys() - {"patients"}:
-            for patient in tables[name]:
+        for name, table in tables.items():
+            for patient in table if name != "patients" else ():
                 declared["patients"].setdefault(patient, {"enrolled": 0})
         columns = dict.fromkeys(key for row in declared["patients"].values() for key in row)
         dates = [key for key in columns if key != "enrolled"]
@@ -156,7 +156,9 @@ class Studies:
                 lines = [f"patient_id,enrolled{''.join(',' + key for key in dates)}"]
                 for patient, row in rows.items():
                     values = [row.get("enrolled"), *(row.get(key) for key in dates)]
-                    lines.append(",".join([patient, *("" if v is None else str(v) for v in values)]))
+                    lines.append(
+                        ",".join([patient, *("" if v is None else str(v) for v in values)])
+                    )
             else:
                 lines = [HEADERS[name]]
                 for patient, words in rows.items():
@@ -175,6 +177,16 @@ class Studies:
         self.opened.append(evidence(read_study(folder)))
         return self.opened[-1]
 
+    def again(self, derived: "Derived", rules: Mapping[str, Any]) -> "Derived":
+        """Derive another endpoint from the same evidence."""
+        study = derived.evidence.records.declaration.model_copy(
+            update={"endpoint": {"relapse": dict(rules)}}
+        )
+        endpoint, faults = endpoints.declare(study, "relapse")
+        assert not faults
+        assert endpoint is not None
+        return Derived(derived.evidence, endpoint)
+
     def close(self) -> None:
         for each in self.opened:
             each.records.engine.connection.close()
@@ -190,12 +202,13 @@ def studies(tmp_path: Path) -> Iterator[Studies]:
 
 @pytest.fixture
 def derive(studies: Studies) -> Callable[..., Derived]:
-    """Derive a study: tables by name, as text per patient; the other keywords are the endpoint's."""
+    """Derive a study: tables by name, as text per patient; other keywords are the endpoint's."""
 
     def made(folder: Path | None = None, **given: Any) -> Derived:
         found = studies.read(studies.write(given) if folder is None else folder)
         endpoint, faults = endpoints.declare(found.records.declaration, "relapse")
-        assert endpoint is not None and not faults, faults
+        assert not faults
+        assert endpoint is not None
         return Derived(found, endpoint)
 
     return made

@@ -196,7 +196,12 @@ def test_an_outcome_that_does_not_compete_is_the_reason_of_censoring(derive, out
 def test_the_reason_is_the_outcome_that_followed_the_last_statement(derive):
     found = derive(
         urine={"a": "10- 30-", "b": "10- 30-", "c": "10-", "d": ""},
-        outcomes={"a": "20withdrawal", "b": "20withdrawal 40study_end", "c": "10loss", "d": "-5loss"},
+        outcomes={
+            "a": "20withdrawal",
+            "b": "20withdrawal 40study_end",
+            "c": "10loss",
+            "d": "-5loss",
+        },
     )
     assert found["a"] == (30, 0, 30, inf, "last_statement", "urine.csv:3")
     assert found["b"] == (30, 0, 30, inf, "study_end", "urine.csv:5")

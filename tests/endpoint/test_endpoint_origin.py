@@ -126,7 +126,10 @@ def test_the_search_after_the_last_treatment_begins_the_day_after_it(derive):
         origin={**CONFIRMED, "after": "last_treatment"},
     )
     assert origin(found) == 5
-    assert found.flow == {(True, "relapse", "pattern"): 1, (False, "not at risk", "no_treatment"): 1}
+    assert found.flow == {
+        (True, "relapse", "pattern"): 1,
+        (False, "not at risk", "no_treatment"): 1,
+    }
 
 
 def test_a_search_after_enrolment_needs_its_date(derive):

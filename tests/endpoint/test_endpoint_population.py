@@ -1,6 +1,6 @@
 """Who is at risk, competing events, late entry, and the flow of everybody."""
 
-from math import inf, isnan
+from math import isnan
 
 import numpy as np
 import pytest
@@ -44,9 +44,7 @@ def test_a_competing_event_before_the_origin_is_that_event_at_day_0(derive):
     found = derive(**given, population="intention")
     assert found["a"] == (0, 2, 0, 0, "death_before_origin", "outcomes.csv:2")
     assert found["b"] == (0, 3, 0, 0, "withdrawal_before_origin", "outcomes.csv:3")
-    assert found.why("a") == (
-        "never reached the origin: death came first (outcomes.csv, line 2)"
-    )
+    assert found.why("a") == ("never reached the origin: death came first (outcomes.csv, line 2)")
     assert found.flow == {
         (False, "death", "death_before_origin"): 1,
         (False, "withdrawal", "withdrawal_before_origin"): 1,
@@ -115,9 +113,7 @@ def test_a_pattern_completed_after_a_competing_event_comes_too_late(derive):
 
 @pytest.mark.parametrize(("end", "reason"), [(40, "death"), (39, "last_statement")])
 def test_a_competing_event_counts_until_the_end(derive, end, reason):
-    found = derive(
-        urine={"a": "10-"}, outcomes={"a": "40death"}, competing=["death"], end=end
-    )
+    found = derive(urine={"a": "10-"}, outcomes={"a": "40death"}, competing=["death"], end=end)
     assert found["a"][4] == reason
 
 

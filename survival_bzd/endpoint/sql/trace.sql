@@ -12,6 +12,7 @@ SELECT
         WHEN statement.verdict = 'not_assessed' THEN 'not assessed'
         WHEN statement.statement_id = decided.origin_statement AND counted.to_day = decided.origin_day THEN 'origin'
         WHEN decided.origin_day IS NULL THEN 'never at risk'
+        WHEN counted.to_day = decided.origin_day THEN 'day of origin'
         WHEN later.statement_id IS NULL THEN 'before origin'
         WHEN later.washed_out = 1 THEN 'washed out'
         WHEN later.verdict = 'not_assessed' THEN 'not assessed'
