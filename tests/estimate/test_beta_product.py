@@ -75,8 +75,8 @@ def test_relapse_on_day_zero_leaves_nothing_before_it():
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95])
 def test_limits_are_near_those_of_products_of_betas_drawn(confidence):
-    # The beta with the same two moments is not the product: its upper quantiles are within 0.01, its
-    # lower ones too while five are left, and within 0.022 to the last.
+    # The beta with the same two moments is not the product: its upper quantiles are within 0.01,
+    # its lower ones too while five are left, and within 0.022 to the last.
     rng = np.random.default_rng(14)
     tail = (1 - confidence) / 2
     for tte in (TIED, heavily_censored(rng), heavily_censored(rng, 9)):
