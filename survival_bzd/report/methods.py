@@ -196,11 +196,11 @@ def _exceptions(endpoint: EndpointFacts) -> Iterator[str]:
 
 def _estimates(results: PaperResults) -> Iterator[str]:
     curve = results.curves[0]
+    open_limits = "" if curve.limits == "beta" else "; limits are left open where it is 0 or 1"
     yield (
         f"The proportion free of relapse was estimated by Kaplan-Meier with pointwise "
-        f"{level(curve.confidence)} limits on the {curve.limits} scale; patients with a time of "
-        "at least t were at risk at t. Nothing was estimated past the last follow-up, and limits "
-        "are left open where the estimate is 0 or 1."
+        f"{level(curve.confidence)} limits on the {curve.limits} scale{open_limits}. Patients with "
+        "a time of at least t were at risk at t, and nothing was estimated past the last follow-up."
     )
     yield (f"Figures draw a curve lighter where fewer than {FEW_AT_RISK} patients are at risk.")
     yield from _times(results)
