@@ -16,6 +16,7 @@ from survival_bzd import endpoint as endpoints
 from survival_bzd.endpoint import Endpoint, TimeToEvent
 from survival_bzd.errors import Fault
 from survival_bzd.records import Evidence, evidence, read_study
+from survival_bzd.records.declaration import load_declaration
 
 HEADERS = {
     "patients": "patient_id,enrolled",
@@ -219,7 +220,8 @@ def faults(studies: Studies) -> Callable[..., list[Fault]]:
     """Declare an endpoint on a study; return the faults of the declaration."""
 
     def made(**given: Any) -> list[Fault]:
-        found = studies.read(studies.write(given))
-        return endpoints.declare(found.records.declaration, "relapse")[1]
+        study, problems = load_declaration(studies.write(given))
+        assert not problems
+        return endpoints.declare(study, "relapse")[1]
 
     return made

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from survival_bzd import endpoint as endpoints
 from survival_bzd.endpoint import Endpoint
+from survival_bzd.records.declaration import load_declaration
 
 URINE = {"urine": {"a": "9+"}}
 
@@ -15,8 +16,8 @@ def said(found):
     return [(fault.column, fault.value, fault.rule) for fault in found]
 
 
-def test_what_need_not_be_said(derive):
-    rules = derive(**URINE).endpoint
+def test_what_need_not_be_said(studies):
+    rules, _ = endpoints.declare(load_declaration(studies.write(URINE))[0], "relapse")
     assert rules.label == "Relapse"
     assert rules.substances == ["benzodiazepine", "z_drug"]
     assert (rules.pattern.rule, rules.missing.rule) == ("any_use", "ignore")
@@ -27,8 +28,8 @@ def test_what_need_not_be_said(derive):
     assert not rules.knows_the_future
 
 
-def test_an_endpoint_that_is_not_declared(derive):
-    study = derive(**URINE).evidence.records.declaration
+def test_an_endpoint_that_is_not_declared(studies):
+    study, _ = load_declaration(studies.write(URINE))
     endpoint, faults = endpoints.declare(study, "remission")
     assert endpoint is None
     assert "declared: relapse" in faults[0].rule
@@ -112,8 +113,8 @@ def test_a_competing_event_is_listed_once(faults):
     assert said(found) == [("endpoint.relapse.competing", "death, death", "each is listed once")]
 
 
-def test_a_day_of_the_calendar_in_a_study_in_dates(derive):
-    study = derive(**URINE).evidence.records.declaration
+def test_a_day_of_the_calendar_in_a_study_in_dates(studies):
+    study, _ = load_declaration(studies.write(URINE))
     in_dates = study.model_copy(update={"study": study.study.model_copy(update={"dates": "iso"})})
     rules = {"origin": {"at": "enrolment"}, "sources": ["urine"]}
     for end, faulty in (("2021-12-31", False), (dt.date(2021, 12, 31), False), (90, True)):
@@ -123,9 +124,10 @@ def test_a_day_of_the_calendar_in_a_study_in_dates(derive):
         assert endpoint.end == (90 if faulty else dt.date(2021, 12, 31))
 
 
-def test_an_endpoint_does_not_change(derive):
+def test_an_endpoint_does_not_change():
+    endpoint = Endpoint(origin={"at": "enrolment"}, sources=["urine"])
     with pytest.raises(ValidationError, match="frozen"):
-        derive(**URINE).endpoint.dated = "onset"
+        endpoint.dated = "onset"
 
 
 @pytest.mark.parametrize(
