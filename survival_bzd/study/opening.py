@@ -32,6 +32,7 @@ class PaperDeclaration(Declared):
     cox : formulas of the hazard table, the main one first.
     hazard_windows_months : edges of the windows of the hazard table.
     characteristics : the covariates to describe; by default all.
+    labels : words for covariates, for tables and figures.
     size : journal size preset of the figures.
     """
 
@@ -40,6 +41,7 @@ class PaperDeclaration(Declared):
     cox: list[str] = Field(default_factory=list)
     hazard_windows_months: list[float] = Field(default_factory=lambda: [0.0, 3.0, 6.0, 12.0, 24.0])
     characteristics: list[str] | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
     size: str = "single"
 
 
@@ -215,6 +217,7 @@ def _paper_faults(declaration: StudyDeclaration, paper: PaperDeclaration) -> Ite
         known = list(declaration.tables["patients"].covariates)
     asked = [("by", paper.by)] if paper.by else []
     asked += [("characteristics", name) for name in paper.characteristics or ()]
+    asked += [("labels", name) for name in paper.labels]
     for key, name in asked:
         if name not in known:
             yield _paper_fault(

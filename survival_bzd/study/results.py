@@ -83,6 +83,7 @@ def results(study: Study, progress: Progress = lambda step: None) -> PaperResult
         cox=tuple(fit for formula in paper.cox for fit in _cox(tte, formula)),
         logrank=None if by is None else logrank(tte, by),
         by=paper.by,
+        labels=paper.labels,
         characteristics=tuple(_characteristics(study, tte, by)),
         follow_up_described=_observed(study, tte),
         trace=_trace(study, tte),
