@@ -23,6 +23,7 @@ from survival_bzd.estimate.restricted_mean import (
     restricted_mean,
     restricted_mean_difference,
 )
+from survival_bzd.estimate.trend import LogRankTrend, logrank_trend
 
 __all__ = [
     "Characteristic",
@@ -31,6 +32,7 @@ __all__ = [
     "HazardTable",
     "KaplanMeier",
     "LogRank",
+    "LogRankTrend",
     "NelsonAalen",
     "PhTest",
     "Proportion",
@@ -46,6 +48,7 @@ __all__ = [
     "hazard_table",
     "kaplan_meier",
     "logrank",
+    "logrank_trend",
     "nelson_aalen",
     "proportion",
     "restricted_mean",
