@@ -1,5 +1,6 @@
 """Time-to-event data become estimates: frozen results, no files, no plots."""
 
+from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_bands
 from survival_bzd.estimate.cox_model.design import formula_variables
 from survival_bzd.estimate.cox_model.fit import cox
 from survival_bzd.estimate.cox_model.proportional_hazards import PhTest
@@ -27,6 +28,7 @@ from survival_bzd.estimate.trend import LogRankTrend, logrank_trend
 
 __all__ = [
     "Characteristic",
+    "ConfidenceBand",
     "CoxFit",
     "Estimate",
     "HazardTable",
@@ -41,6 +43,7 @@ __all__ = [
     "RiskTable",
     "SurvivalAt",
     "Test",
+    "confidence_bands",
     "cox",
     "describe",
     "follow_up",
