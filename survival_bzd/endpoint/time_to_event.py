@@ -102,7 +102,7 @@ class TimeToEvent:
     """
 
     time: NDArray[np.float64]
-    event: NDArray[np.int64]
+    event: NDArray[np.signedinteger[Any]]
     unit: str
     entry: NDArray[np.float64] | None
     weight: NDArray[np.float64] | None
@@ -144,14 +144,13 @@ class TimeToEvent:
     ) -> None:
         times = _column(time, np.float64)
         events = _event_codes(event)
-        ended = np.where(events > 0, times, np.inf) if events.size == times.size else events
         columns = {
             "time": times,
             "event": events,
             "entry": _optional(entry, np.float64),
             "weight": _optional(weight, np.float64),
-            "lower": _column(times if lower is None else lower, np.float64),
-            "upper": _column(ended if upper is None else upper, np.float64),
+            "lower": times if lower is None else _column(lower, np.float64),
+            "upper": _optional(upper, np.float64),
             "patient_id": _optional(patient_id, np.object_),
             "reason": _optional(reason, np.object_),
             "why": _optional(why, np.object_),
@@ -172,11 +171,37 @@ class TimeToEvent:
             "label": label,
             "flow": flow,
         }
+        if upper is None:
+            del columns["upper"]
         for name, value in {**columns, **constants}.items():
             object.__setattr__(self, name, value)
-        self._check_values()
+        if not self._is_in_order():
+            self._name_faults()
 
-    def _check_values(self) -> None:
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            """Work out the upper bounds that were not given when they are first asked for."""
+            if name != "upper" or "event" not in self.__dict__:
+                raise AttributeError(f"TimeToEvent has no {name}")
+            upper = np.where(self.event > 0, self.time, np.inf)
+            upper.flags.writeable = False
+            object.__setattr__(self, "upper", upper)
+            return upper
+
+    def _is_in_order(self) -> bool:
+        """Whether no value breaks its rule, by looking at extremes; a NaN is not in order."""
+        if not self.n:
+            return True
+        entry, weight = self.entry, self.weight
+        return (
+            bool(self.time.min() >= 0 and self.time.max() < np.inf)
+            and bool(self.event.min() >= 0)
+            and (entry is None or not (np.isinf(entry) | (entry >= self.time)).any())
+            and (weight is None or bool(weight.min() > 0 and weight.max() < np.inf))
+        )
+
+    def _name_faults(self) -> None:
         """Raise `BadInput` with every row whose time, event, entry or weight breaks its rule."""
         entry = np.full(self.n, np.nan) if self.entry is None else self.entry
         weight = np.ones(self.n) if self.weight is None else self.weight
@@ -224,8 +249,7 @@ class TimeToEvent:
             for name, broken, values, rule, remedy in rules
             for row in np.flatnonzero(broken)
         ]
-        if faults:
-            raise BadInput(faults)
+        raise BadInput(faults)
 
     @property
     def n(self) -> int:
@@ -235,7 +259,8 @@ class TimeToEvent:
     @property
     def relapsed(self) -> NDArray[np.bool_]:
         """(n,) whether the follow-up ended with the event of interest, code 1."""
-        return np.equal(self.event, 1)
+        relapsed: NDArray[np.bool_] = np.equal(self.event, 1)
+        return relapsed
 
     def select(self, rows: ArrayLike) -> TimeToEvent:
         """Return the patients of a mask or of row positions, in that order; without a flow."""
@@ -293,11 +318,17 @@ def _optional(values: ArrayLike | None, dtype: type) -> NDArray[Any] | None:
     return None if values is None else _column(values, dtype)
 
 
-def _event_codes(values: ArrayLike) -> NDArray[np.int64]:
-    """Return whole-number event codes; refuse fractions and missing values instead of rounding."""
+def _event_codes(values: ArrayLike) -> NDArray[np.signedinteger[Any]]:
+    """Return whole-number event codes; refuse fractions and missing values instead of rounding.
+
+    One byte holds the codes, so that millions of patients are passed over quickly.
+    """
     array = np.asarray(values)
-    codes = array.astype(np.int64) if array.dtype.kind in "bui" else _whole(array)
-    return _column(codes, np.int64)
+    if array.dtype.kind == "b":
+        return _column(array, np.int8)
+    codes = array.astype(np.int64) if array.dtype.kind in "ui" else _whole(array)
+    few = not codes.size or (codes.min() >= -128 and codes.max() < 128)
+    return _column(codes, np.int8 if few else np.int64)
 
 
 def _whole(values: NDArray[Any]) -> NDArray[np.int64]:

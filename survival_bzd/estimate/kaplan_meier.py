@@ -23,7 +23,8 @@ from survival_bzd.estimate.quantities import (
     labels,
     normal_quantile,
 )
-from survival_bzd.estimate.risk_sets import NEAR, Group, RiskSets, split
+from survival_bzd.estimate.risk_sets import Group, RiskSets, split
+from survival_bzd.estimate.tally import NEAR
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,9 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.estimate.quantities import Floats, labels
-
-NEAR = float(np.sqrt(np.finfo(np.float64).eps))
-"""Times nearer than this, absolute or relative to the mean time, are one time (R's timefix)."""
+from survival_bzd.estimate.tally import NEAR, tally
 
 Indices = NDArray[np.intp]
 
@@ -205,6 +205,8 @@ def risk_sets(
     weight: Floats | None = None,
 ) -> RiskSets:
     """Count one group at its distinct times, which must be merged already."""
+    if entry is None and weight is None:
+        return _each_once(time, event, merge=False)
     place = cells(time, entry)
     happened, ended, people = place.totals(None, event), place.totals(None), place.at_risk(None)
     if weight is None:
@@ -226,6 +228,22 @@ def risk_sets(
     )
 
 
+def _each_once(time: Floats, event: NDArray[np.bool_], *, merge: bool) -> RiskSets:
+    """Count patients without weights or late entries."""
+    levels, table = tally(time, event.view(np.int8), 2, merge=merge)
+    censored, events = table.T.astype(np.float64)
+    at_risk = np.cumsum((censored + events)[::-1])[::-1]
+    return RiskSets(
+        time=levels,
+        at_risk=at_risk,
+        events=events,
+        censored=censored,
+        emptied=events == at_risk,
+        entry_time=np.empty(0),
+        entered=np.empty(0),
+    )
+
+
 def _entries(entry: Floats | None, weight: Floats | None) -> tuple[Floats, Floats]:
     """Return the distinct late entries and the weights that enter there."""
     if entry is None:
@@ -236,27 +254,45 @@ def _entries(entry: Floats | None, weight: Floats | None) -> tuple[Floats, Float
     return distinct, entered.astype(np.float64)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
     """The patients of one group, times merged over all groups.
 
     Attributes
     ----------
     label : the group, None where the patients are not grouped.
-    rows : (m,) positions of the patients in the time-to-event data.
-    time, entry, weight, code : (m,) their follow-up.
+    member : (m,) positions of the patients in the time-to-event data; None where it is everybody.
+    followed : (m,) follow-up times; as given, where it is everybody, without late entries.
+    entry, weight, code : (m,) the rest of their follow-up.
     """
 
     label: str | None
-    rows: Indices
-    time: Floats
+    member: Indices | None
+    followed: Floats
     entry: Floats | None
     weight: Floats | None
-    code: NDArray[np.int64]
+    code: NDArray[np.signedinteger[Any]]
+
+    @cached_property
+    def time(self) -> Floats:
+        """(m,) the times with near-equal ones merged."""
+        return merge_near_equal(self.followed, None)[0] if self._as_given else self.followed
+
+    @cached_property
+    def rows(self) -> Indices:
+        """(m,) positions of the patients in the time-to-event data."""
+        return np.arange(self.followed.size) if self.member is None else self.member
+
+    @property
+    def _as_given(self) -> bool:
+        """Whether the times are still to be merged: with one group, counting does that."""
+        return self.member is None and self.entry is None
 
     def counts(self, event: NDArray[np.bool_] | None = None) -> RiskSets:
         """Count the group; the event is code 1 unless another is given."""
-        happened = self.code == 1 if event is None else event
+        happened = np.equal(self.code, 1) if event is None else event
+        if self._as_given and self.weight is None:
+            return _each_once(self.followed, happened, merge=True)
         return risk_sets(self.time, happened, entry=self.entry, weight=self.weight)
 
 
@@ -277,12 +313,14 @@ def split(tte: TimeToEvent, by: ArrayLike | None) -> tuple[Group, ...]:
                 )
             ]
         )
-    time, entry = merge_near_equal(tte.time, tte.entry)
+    time, entry = tte.time, tte.entry
     if entry is not None and bool(np.isnan(entry).all()):
         entry = None
+    if by is not None or entry is not None:
+        time, entry = merge_near_equal(time, entry)
     if by is None:
         return (
-            Group(label=None, rows=np.arange(tte.n), time=time, entry=entry, weight=tte.weight,
+            Group(label=None, member=None, followed=time, entry=entry, weight=tte.weight,
                   code=tte.event),
         )  # fmt: skip
     names, member = labels(by, tte.n, "by")
@@ -292,8 +330,8 @@ def split(tte: TimeToEvent, by: ArrayLike | None) -> tuple[Group, ...]:
         found.append(
             Group(
                 label=name,
-                rows=rows,
-                time=time[rows],
+                member=rows,
+                followed=time[rows],
                 entry=None if entry is None else entry[rows],
                 weight=None if tte.weight is None else tte.weight[rows],
                 code=tte.event[rows],

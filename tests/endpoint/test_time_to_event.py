@@ -29,7 +29,7 @@ def test_an_event_is_known_exactly_and_a_censored_one_later_than_its_time():
 @pytest.mark.parametrize("events", [[True, False], [1.0, 0.0], np.array([1, 0], dtype=np.uint8)])
 def test_events_may_be_booleans_or_whole_numbers(events):
     tte = TimeToEvent([5, 12], events)
-    assert tte.event.dtype == np.int64
+    assert tte.event.dtype == np.int8
     assert tte.event.tolist() == [1, 0]
 
 
