@@ -143,7 +143,8 @@ def _compare(
     numbers = files = 0
     before = {file["path"] for file in manifest["files"]}
     after = {file["path"] for file in now["files"]}
-    for path in sorted(before | after):
+    # What the text cites comes first.
+    for path in sorted(before | after, key=lambda path: (path != "numbers.json", path)):
         if path not in after or path not in before:
             said = "is no longer written" if path not in after else "is new"
             differences.append(Difference("file", path, "", "", said))
