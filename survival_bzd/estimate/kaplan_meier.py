@@ -22,6 +22,7 @@ from survival_bzd.estimate.quantities import (
     frozen,
     labels,
     normal_quantile,
+    sealed,
 )
 from survival_bzd.estimate.risk_sets import Group, RiskSets, split
 from survival_bzd.estimate.tally import NEAR
@@ -435,37 +436,42 @@ def _curve(
         lower, upper = limits_of(survival, std_error, limits, z)
     return KaplanMeier(
         group=group.label,
-        n=int(group.time.size),
+        n=group.n,
         n_events=float(counts.events.sum()),
-        time=frozen(counts.time),
-        at_risk=frozen(counts.at_risk),
-        events=frozen(counts.events),
-        censored=frozen(counts.censored),
-        survival=frozen(survival),
-        std_error=frozen(std_error),
-        lower=frozen(lower),
-        upper=frozen(upper),
+        time=sealed(counts.time),
+        at_risk=sealed(counts.at_risk),
+        events=sealed(counts.events),
+        censored=sealed(counts.censored),
+        survival=sealed(survival),
+        std_error=sealed(std_error),
+        lower=sealed(lower),
+        upper=sealed(upper),
         limits=limits,
         confidence=confidence,
         unit=unit,
         label=label,
         robust=robust,
-        entry_time=frozen(counts.entry_time),
-        entered=frozen(counts.entered),
+        entry_time=sealed(counts.entry_time),
+        entered=sealed(counts.entered),
     )
 
 
 def product_limit(counts: RiskSets) -> Floats:
     """Return S at each distinct time; once it is 0 it stays 0."""
-    remaining = np.where(counts.emptied, 0.0, 1.0 - counts.events / counts.at_risk)
-    return np.cumprod(remaining, dtype=np.float64)
+    remaining = counts.events / counts.at_risk
+    np.subtract(1.0, remaining, out=remaining)
+    remaining[counts.emptied] = 0.0
+    return np.cumprod(remaining, out=remaining)
 
 
 def _greenwood(counts: RiskSets, survival: Floats) -> Floats:
     """Return Greenwood's standard error of S; NaN where S is 0."""
-    survivors = np.where(counts.emptied, np.nan, counts.at_risk - counts.events)
-    variance = np.cumsum(counts.events / (counts.at_risk * survivors))
-    std_error: Floats = survival * np.sqrt(variance)
+    product = counts.at_risk - counts.events
+    product *= counts.at_risk
+    product[counts.emptied] = np.nan
+    variance = np.divide(counts.events, product, out=product)
+    std_error = np.sqrt(np.cumsum(variance, out=variance), out=variance)
+    std_error *= survival
     return std_error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from survival_bzd.estimate.quantities import Floats
+from survival_bzd.estimate.tally import CHUNK
 
 SCALES = ("log-log", "log", "plain", "arcsin", "logit")
 
@@ -15,11 +16,15 @@ def limits_of(survival: Floats, std_error: Floats, scale: str, z: float) -> tupl
     They stay inside [0, 1], and are NaN where survival is 0 or 1: there the standard error says
     nothing about the uncertainty.
     """
-    inside = (survival > 0) & (survival < 1)
-    s = np.where(inside, survival, np.nan)
-    margin = z * np.where(inside, std_error, np.nan)
-    lower, upper = _SCALES[scale](s, margin)
-    return np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
+    lower, upper = np.empty_like(survival), np.empty_like(survival)
+    for start in range(0, survival.size, CHUNK):
+        part = slice(start, start + CHUNK)
+        inside = (survival[part] > 0) & (survival[part] < 1)
+        s = np.where(inside, survival[part], np.nan)
+        limits = _SCALES[scale](s, z * std_error[part])
+        for limit, side in zip(limits, (lower, upper), strict=True):
+            np.clip(limit, 0.0, 1.0, out=side[part])
+    return lower, upper
 
 
 def _plain(s: Floats, margin: Floats) -> tuple[Floats, Floats]:

@@ -123,7 +123,7 @@ def _curve(group: Group, ties: str, confidence: float, z: float, tte: TimeToEven
     factor = np.exp(z * std_error / positive)
     return NelsonAalen(
         group=group.label,
-        n=int(group.time.size),
+        n=group.n,
         time=frozen(counts.time),
         at_risk=frozen(counts.at_risk),
         events=frozen(counts.events),

@@ -116,6 +116,12 @@ def frozen(values: ArrayLike) -> Floats:
     return array
 
 
+def sealed(values: Floats) -> Floats:
+    """Make an array that nobody else holds read-only; `frozen` copies, for arrays of others."""
+    values.flags.writeable = False
+    return values
+
+
 def labels(values: ArrayLike, n: int, name: str) -> tuple[tuple[str, ...], NDArray[np.intp]]:
     """Return the distinct labels as text, in order, and which of them each of `n` rows has.
 

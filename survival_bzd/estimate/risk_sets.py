@@ -230,8 +230,7 @@ def risk_sets(
 
 def _each_once(time: Floats, event: NDArray[np.bool_], *, merge: bool) -> RiskSets:
     """Count patients without weights or late entries."""
-    levels, table = tally(time, event.view(np.int8), 2, merge=merge)
-    censored, events = table.T.astype(np.float64)
+    levels, (censored, events) = tally(time, event.view(np.int8), 2, merge=merge)
     at_risk = np.cumsum((censored + events)[::-1])[::-1]
     return RiskSets(
         time=levels,
@@ -273,6 +272,11 @@ class Group:
     weight: Floats | None
     code: NDArray[np.signedinteger[Any]]
 
+    @property
+    def n(self) -> int:
+        """Patients."""
+        return int(self.followed.size)
+
     @cached_property
     def time(self) -> Floats:
         """(m,) the times with near-equal ones merged."""
@@ -281,7 +285,7 @@ class Group:
     @cached_property
     def rows(self) -> Indices:
         """(m,) positions of the patients in the time-to-event data."""
-        return np.arange(self.followed.size) if self.member is None else self.member
+        return np.arange(self.n) if self.member is None else self.member
 
     @property
     def _as_given(self) -> bool:

@@ -13,12 +13,10 @@ NEAR = float(np.sqrt(np.finfo(np.float64).eps))
 CHUNK = 1 << 15
 """Patients counted at a time, so that their keys and the counters stay in the cache."""
 
-Counts = NDArray[np.intp]
-
 
 def tally(
     time: Floats, kind: NDArray[np.integer], kinds: int, *, merge: bool
-) -> tuple[Floats, Counts]:
+) -> tuple[Floats, Floats]:
     """Count patients by distinct time and kind.
 
     Parameters
@@ -30,7 +28,7 @@ def tally(
 
     Returns
     -------
-    (k,) distinct times, ascending, and (k, kinds) patients.
+    (k,) distinct times, ascending, and (kinds, k) patients.
     """
     counted = _by_counting(time, kind, kinds)
     return _by_sorting(time, kind, kinds, merge) if counted is None else counted
@@ -38,7 +36,7 @@ def tally(
 
 def _by_counting(
     time: Floats, kind: NDArray[np.integer], kinds: int
-) -> tuple[Floats, Counts] | None:
+) -> tuple[Floats, Floats] | None:
     """Count with one counter for each day and kind; None unless all times are whole days."""
     last = time.max()
     if last >= min(max(10_000, 2 * time.size), 0.5 / NEAR):
@@ -54,14 +52,14 @@ def _by_counting(
         key *= kinds
         key += kind[start : start + step]
         counts += np.bincount(key, minlength=counters)
-    table = counts.reshape(-1, kinds)
-    days = np.flatnonzero(table.any(axis=1))
-    return days.astype(np.float64), table[days]
+    table = counts.reshape(-1, kinds).T
+    days = np.flatnonzero(table.any(axis=0))
+    return days.astype(np.float64), table[:, days].astype(np.float64)
 
 
 def _by_sorting(
     time: Floats, kind: NDArray[np.integer], kinds: int, merge: bool
-) -> tuple[Floats, Counts]:
+) -> tuple[Floats, Floats]:
     """Count in the order of time."""
     ordered, kind = _sorted(time, kind, kinds)
     new = np.empty(time.size, dtype=np.bool_)
@@ -72,13 +70,13 @@ def _by_sorting(
         distinct = ordered if new.all() else ordered[new]
         np.greater(gap, NEAR * max(1.0, float(distinct.mean())), out=new[1:])
     if new.all():
-        # One patient a time: who ends there is a row of the unit matrix.
-        return ordered, np.equal.outer(kind, np.arange(kinds)).astype(np.intp)
+        return ordered, np.equal.outer(np.arange(kinds, dtype=kind.dtype), kind).astype(np.float64)
     cell = np.cumsum(new) - 1
     cell *= kinds
     cell += kind
     levels = ordered[new]
-    return levels, np.bincount(cell, minlength=levels.size * kinds).reshape(-1, kinds)
+    table = np.bincount(cell, minlength=levels.size * kinds).reshape(-1, kinds).T
+    return levels, table.astype(np.float64, order="C")
 
 
 def _sorted(
