@@ -1,5 +1,6 @@
 """Time-to-event data become estimates: frozen results, no files, no plots."""
 
+from survival_bzd.estimate.conditional_survival import ConditionalSurvival, conditional_survival
 from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_bands
 from survival_bzd.estimate.cox_model.design import formula_variables
 from survival_bzd.estimate.cox_model.fit import cox
@@ -28,6 +29,7 @@ from survival_bzd.estimate.trend import LogRankTrend, logrank_trend
 
 __all__ = [
     "Characteristic",
+    "ConditionalSurvival",
     "ConfidenceBand",
     "CoxFit",
     "Estimate",
@@ -43,6 +45,7 @@ __all__ = [
     "RiskTable",
     "SurvivalAt",
     "Test",
+    "conditional_survival",
     "confidence_bands",
     "cox",
     "describe",
