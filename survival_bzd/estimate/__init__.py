@@ -1,6 +1,5 @@
 """Time-to-event data become estimates: frozen results, no files, no plots."""
 
-from survival_bzd.estimate.conditional_survival import ConditionalSurvival, conditional_survival
 from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_bands
 from survival_bzd.estimate.cox_model.design import formula_variables
 from survival_bzd.estimate.cox_model.fit import cox
@@ -17,6 +16,7 @@ from survival_bzd.estimate.kaplan_meier import (
 )
 from survival_bzd.estimate.log_rank import LogRank, logrank
 from survival_bzd.estimate.nelson_aalen import NelsonAalen, nelson_aalen
+from survival_bzd.estimate.pairwise import PairwiseLogRank, holm, pairwise_logrank
 from survival_bzd.estimate.proportion import Proportion, proportion
 from survival_bzd.estimate.quantities import Estimate, Test
 from survival_bzd.estimate.restricted_mean import (
@@ -25,11 +25,11 @@ from survival_bzd.estimate.restricted_mean import (
     restricted_mean,
     restricted_mean_difference,
 )
+from survival_bzd.estimate.survival_difference import SurvivalDifference, survival_difference
 from survival_bzd.estimate.trend import LogRankTrend, logrank_trend
 
 __all__ = [
     "Characteristic",
-    "ConditionalSurvival",
     "ConfidenceBand",
     "CoxFit",
     "Estimate",
@@ -38,25 +38,29 @@ __all__ = [
     "LogRank",
     "LogRankTrend",
     "NelsonAalen",
+    "PairwiseLogRank",
     "PhTest",
     "Proportion",
     "RestrictedMean",
     "RestrictedMeanDifference",
     "RiskTable",
     "SurvivalAt",
+    "SurvivalDifference",
     "Test",
-    "conditional_survival",
     "confidence_bands",
     "cox",
     "describe",
     "follow_up",
     "formula_variables",
     "hazard_table",
+    "holm",
     "kaplan_meier",
     "logrank",
     "logrank_trend",
     "nelson_aalen",
+    "pairwise_logrank",
     "proportion",
     "restricted_mean",
     "restricted_mean_difference",
+    "survival_difference",
 ]
