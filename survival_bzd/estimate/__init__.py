@@ -6,6 +6,7 @@ from survival_bzd.estimate.cox_model.fit import cox
 from survival_bzd.estimate.cox_model.proportional_hazards import PhTest
 from survival_bzd.estimate.cox_model.result import CoxFit
 from survival_bzd.estimate.description import Characteristic, describe
+from survival_bzd.estimate.exact_log_rank import ExactLogRank, exact_logrank
 from survival_bzd.estimate.hazard_table import HazardTable, hazard_table
 from survival_bzd.estimate.kaplan_meier import (
     KaplanMeier,
@@ -33,6 +34,7 @@ __all__ = [
     "ConfidenceBand",
     "CoxFit",
     "Estimate",
+    "ExactLogRank",
     "HazardTable",
     "KaplanMeier",
     "LogRank",
@@ -50,6 +52,7 @@ __all__ = [
     "confidence_bands",
     "cox",
     "describe",
+    "exact_logrank",
     "follow_up",
     "formula_variables",
     "hazard_table",
