@@ -9,7 +9,7 @@ import numpy as np
 
 from survival_bzd.errors import BadInput, Fault, NotEstimable
 from survival_bzd.estimate.quantities import Floats, choice
-from survival_bzd.estimate.risk_sets import Cells
+from survival_bzd.estimate.risk_sets import Scale
 
 FAMILY = ("logrank", "fleming-harrington", "tarone-ware", "gehan", "peto")
 
@@ -28,7 +28,7 @@ class EventWeights:
     rho: float
     gamma: float
 
-    def at(self, place: Cells, at_risk: Floats, events: Floats) -> Floats:
+    def at(self, place: Scale, at_risk: Floats, events: Floats) -> Floats:
         """Return the (k,) weight of an event in each cell; S is that of everybody in the stratum.
 
         Raises
@@ -83,12 +83,12 @@ def event_weights(name: str, rho: float = 0.0, gamma: float = 0.0) -> EventWeigh
     )
 
 
-def _products(place: Cells, factors: Floats) -> Floats:
+def _products(place: Scale, factors: Floats) -> Floats:
     """Return the product of the factors from the start of each stratum to each cell."""
     return np.concatenate([np.cumprod(factors[a:b]) for a, b in pairwise(place.starts.tolist())])
 
 
-def _before(place: Cells, survival: Floats) -> Floats:
+def _before(place: Scale, survival: Floats) -> Floats:
     """Return S just before each cell: that of the cell before it, 1 in a stratum's first."""
     before = np.concatenate([[1.0], survival[:-1]])
     before[place.starts[:-1]] = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,15 @@ from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import NotEstimable
 from survival_bzd.estimate.event_weights import EventWeights, event_weights
 from survival_bzd.estimate.quantities import Floats, Test, frozen, labels
-from survival_bzd.estimate.risk_sets import Cells, Indices, cells, merge_near_equal, sums
+from survival_bzd.estimate.risk_sets import (
+    Cells,
+    Indices,
+    Scale,
+    cells,
+    merge_near_equal,
+    sums,
+)
+from survival_bzd.estimate.tally import tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,22 +73,27 @@ class LogRank:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class EventTable:
+class Shares:
     """Counts of each cell: of everybody, and what each group has of them.
 
     Attributes
     ----------
-    place : the cells, k of them.
     at_risk, events : (k,) sums of weights over all groups.
     share : (k, g) what part of those at risk is in each group.
     weight : (k,) how much an event counts.
     """
 
-    place: Cells
     at_risk: Floats
     events: Floats
     share: Floats
     weight: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EventTable(Shares):
+    """The counts with the k cells, by which they are carried over to patients."""
+
+    place: Cells
 
 
 def logrank(
@@ -155,18 +168,21 @@ def logrank(
     """
     kind = event_weights(weights, rho, gamma)
     groups, member = compared(tte, by)
-    place = placed(tte, strata)
-    table = tabulate(tte, place, member, len(groups), kind)
-    weighted = table.weight * table.events
-    event = tte.relapsed
-    observed = _by_group(table.weight[table.place.last], tte.weight, event, member, len(groups))
-    expected = weighted @ table.share
     robust = takes_robust_variance(tte)
-    if robust:
-        influence = influences(tte, table, member)
-        variance = influence.T @ influence
-    else:
+    table: Shares
+    if strata is None and tte.entry is None and tte.weight is None:
+        table, observed = _each_once(tte, member, len(groups), kind)
         variance = _variance(table)
+    else:
+        table = tabulate(tte, placed(tte, strata), member, len(groups), kind)
+        weight = table.weight[table.place.last]
+        observed = _by_group(weight, tte.weight, tte.relapsed, member, len(groups))
+        if robust:
+            influence = influences(tte, table, member)
+            variance = influence.T @ influence
+        else:
+            variance = _variance(table)
+    expected = (table.weight * table.events) @ table.share
     test = _test(observed, expected, variance)
     return LogRank(
         statistic=test.statistic,
@@ -224,6 +240,24 @@ def tabulate(
     )
 
 
+def _each_once(
+    tte: TimeToEvent, member: Indices, g: int, kind: EventWeights
+) -> tuple[Shares, Floats]:
+    """Count patients without weights, strata or late entries, and each group's weighted events."""
+    small: type[np.signedinteger[Any]] = np.int8 if g < 64 else np.int64
+    ending = member.astype(small)
+    ending *= 2
+    ending += tte.relapsed
+    time, counts = tally(tte.time, ending, 2 * g, merge=True)
+    events, ended = counts[1::2], counts[::2] + counts[1::2]
+    within = np.cumsum(ended[:, ::-1], axis=1)[:, ::-1]
+    at_risk, happened = within.sum(axis=0), events.sum(axis=0)
+    place = Scale(time=time, starts=np.array([0, time.size]))
+    weight = kind.at(place, at_risk, happened)
+    shares = Shares(at_risk=at_risk, events=happened, share=(within / at_risk).T, weight=weight)
+    return shares, events @ weight
+
+
 def _of_group(inside: NDArray[np.bool_], weight: Floats | None) -> Floats:
     return inside.astype(np.float64) if weight is None else np.where(inside, weight, 0.0)
 
@@ -236,7 +270,7 @@ def _by_group(
     return sums(member[event], each[event], g)
 
 
-def _variance(table: EventTable) -> Floats:
+def _variance(table: Shares) -> Floats:
     """Return the hypergeometric variance of observed less expected."""
     scale = table.weight**2 * spread(table.at_risk, table.events)
     diagonal: Floats = np.diag(scale @ table.share)

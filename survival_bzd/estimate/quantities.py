@@ -150,12 +150,26 @@ def labels(values: ArrayLike, n: int, name: str) -> tuple[tuple[str, ...], NDArr
         column = np.array([_as_written(value) for value in column], dtype=object)
         distinct, index = np.unique(column.astype(str), return_inverse=True)
     else:
-        distinct, index = np.unique(column, return_inverse=True)
+        distinct, index = _distinct(column)
     texts = [_as_written(value) for value in distinct.tolist()]
     order = _reading_order(texts)
     rank = np.empty(len(texts), dtype=np.intp)
     rank[order] = np.arange(len(texts))
     return tuple(texts[i] for i in order), rank[index]
+
+
+def _distinct(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the distinct values, ascending, and the place of each; few codes need no sort."""
+    if column.dtype.kind not in "bui" or not column.size:
+        return np.unique(column, return_inverse=True)
+    codes = column.astype(np.intp) if column.dtype.itemsize < 8 else column
+    least, span = codes.min(), int(codes.max()) - int(codes.min())
+    if span >= max(1000, codes.size):
+        return np.unique(column, return_inverse=True)
+    shifted = (codes - least).astype(np.intp, copy=False)
+    seen = np.bincount(shifted) > 0
+    distinct = (np.flatnonzero(seen).astype(codes.dtype) + least).astype(column.dtype)
+    return distinct, shifted if seen.all() else (np.cumsum(seen) - 1)[shifted]
 
 
 def is_missing(column: NDArray[Any]) -> NDArray[np.bool_]:

@@ -41,24 +41,57 @@ class RiskSets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Cells:
-    """Where each patient stands on the scale of the distinct times of each stratum.
+class Scale:
+    """The distinct times of each stratum.
 
     A cell is a stratum and one of its distinct times; the cells of a stratum lie together, times
-    ascending. A patient is at risk in the cells ``first[i] <= j <= last[i]``.
+    ascending.
 
     Attributes
     ----------
     time : (k,) time of the cell.
-    last : (n,) cell of the patient's follow-up time.
-    first : (n,) cell of the first time after the late entry; None where nobody enters late.
     starts : (s + 1,) first cell of each of the s strata, and k.
     """
 
     time: Floats
+    starts: Indices
+
+    def cumulative(self, steps: Floats) -> Floats:
+        """Return the sum of (k,) or (k, p) steps from the start of the stratum to each cell."""
+        if self.starts.size == 2:
+            total: Floats = np.cumsum(steps, axis=0)
+            return total
+        return np.concatenate([np.cumsum(part, axis=0) for part in self._strata(steps)])
+
+    @property
+    def k(self) -> int:
+        """Number of cells."""
+        return int(self.time.size)
+
+    def onward(self, values: Floats) -> Floats:
+        """Return the sum of (k,) or (k, p) values from each cell to the end of its stratum."""
+        if self.starts.size == 2:
+            rest: Floats = np.cumsum(values[::-1], axis=0)[::-1]
+            return rest
+        parts = [np.cumsum(part[::-1], axis=0)[::-1] for part in self._strata(values)]
+        return np.concatenate(parts)
+
+    def _strata(self, values: Floats) -> list[Floats]:
+        return [values[a:b] for a, b in pairwise(self.starts.tolist())]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells(Scale):
+    """Where each patient stands on the scale; at risk in the cells ``first[i] <= j <= last[i]``.
+
+    Attributes
+    ----------
+    last : (n,) cell of the patient's follow-up time.
+    first : (n,) cell of the first time after the late entry; None where nobody enters late.
+    """
+
     last: Indices
     first: Indices | None
-    starts: Indices
 
     def totals(self, values: Floats | None, rows: NDArray[np.bool_] | None = None) -> Floats:
         """Sum (n,) or (n, p) values, or count patients, by the cell in which they end."""
@@ -67,18 +100,11 @@ class Cells:
 
     def at_risk(self, values: Floats | None) -> Floats:
         """Sum (n,) or (n, p) values, or count patients, over those at risk in each cell."""
-        present = self._onward(self.totals(values))
+        present = self.onward(self.totals(values))
         if self.first is None:
             return present
         entering = sums(self.first, values, self.k)
-        return present - (self._onward(entering) - entering)
-
-    def cumulative(self, steps: Floats) -> Floats:
-        """Return the sum of (k,) or (k, p) steps from the start of the stratum to each cell."""
-        if self.starts.size == 2:
-            total: Floats = np.cumsum(steps, axis=0)
-            return total
-        return np.concatenate([np.cumsum(part, axis=0) for part in self._strata(steps)])
+        return present - (self.onward(entering) - entering)
 
     def over_follow_up(self, steps: Floats) -> Floats:
         """Return each patient's sum of (k,) or (k, p) steps over the cells they are at risk in."""
@@ -89,22 +115,6 @@ class Cells:
         padded = np.concatenate([total - steps, np.zeros_like(total[:1])])
         under_observation: Floats = total[self.last] - padded[self.first]
         return under_observation
-
-    @property
-    def k(self) -> int:
-        """Number of cells."""
-        return int(self.time.size)
-
-    def _onward(self, values: Floats) -> Floats:
-        """Return the sum from each cell to the end of its stratum."""
-        if self.starts.size == 2:
-            rest: Floats = np.cumsum(values[::-1], axis=0)[::-1]
-            return rest
-        parts = [np.cumsum(part[::-1], axis=0)[::-1] for part in self._strata(values)]
-        return np.concatenate(parts)
-
-    def _strata(self, values: Floats) -> list[Floats]:
-        return [values[a:b] for a, b in pairwise(self.starts.tolist())]
 
 
 def sums(index: Indices, values: Floats | None, k: int) -> Floats:
