@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survival_bzd.errors import BadInput, Fault
+from survival_bzd.estimate.cox_model.grammar import ALLOWED, NotAllowed, check_text, names_read
 from survival_bzd.estimate.quantities import Floats
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def design(formula: str, covariates: pd.DataFrame | None, usable: NDArray[np.boo
         frame = parsed.get_model_matrix(
             covariates[kept], context={"np": np}, na_action="ignore", output="pandas"
         )
-    except (FormulaicError, ValueError, TypeError, ArithmeticError) as error:
+    except (FormulaicError, ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise _bad_formula(
             formula, f"the formula cannot be worked out: {error}", "Check each term."
         ) from None
@@ -111,40 +111,41 @@ def formula_variables(formula: str) -> tuple[str, ...]:
 
 def _parse(formula: str) -> tuple[Any, set[str]]:
     """Read the formula, in its own order of terms and with an intercept; name its variables."""
-    from formulaic import Formula
+    from formulaic import Formula, SimpleFormula
     from formulaic.errors import FormulaicError
 
     try:
-        parsed = Formula(formula, _ordering="none")
-        terms = [str(term) for term in parsed if str(term) != "1"]
-        if hasattr(parsed, "lhs") or not terms:
-            raise _bad_formula(
-                formula,
-                "the formula must name covariates, and no response",
-                "Write it like: age + C(arm).",
-            )
-        parsed = Formula(" + ".join(["1", *terms]), _ordering="none")
-        return parsed, _variables(parsed)
-    except (FormulaicError, SyntaxError, TypeError) as error:
+        check_text(formula)
+        given = Formula(formula, _ordering="none")
+        variables = _variables(given) if isinstance(given, SimpleFormula) else set()
+    except NotAllowed as error:
+        raise _bad_formula(formula, f"a formula may not hold {error}", ALLOWED) from None
+    except (FormulaicError, SyntaxError, TypeError, ValueError, RecursionError) as error:
         first = str(error).splitlines()[0]
         raise _bad_formula(
             formula, f"the formula cannot be read: {first}", "Write it like: age + C(arm)."
         ) from None
+    if not variables:
+        raise _bad_formula(
+            formula,
+            "the formula must name covariates, and no response",
+            "Write it like: age + C(arm).",
+        )
+    intercept = Formula("1", _ordering="none")
+    others = [term for term in given if str(term) != "1"]
+    return SimpleFormula([*intercept, *others], _ordering="none"), variables
 
 
 def _variables(parsed: Any) -> set[str]:
-    """Name the columns a formula reads; formulaic leaves out those inside poly, scale and bs."""
-    found = {str(name) for name in parsed.required_variables}
-    functions = {"np"}
+    """Name the columns that a formula reads; refuse it before anything of it is evaluated."""
+    found: set[str] = set()
     for factor in {factor for term in parsed for factor in term.factors}:
-        try:
-            tree = ast.parse(factor.expr, mode="eval")
-        except SyntaxError:
-            continue
-        found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-        functions |= {call.id for call in calls if isinstance(call, ast.Name)}
-    return found - functions
+        method = factor.eval_method.value
+        if method == "lookup":
+            found.add(factor.expr)
+        elif method == "python":
+            found |= names_read(factor.expr)
+    return found
 
 
 def _check_finite(matrix: Floats, formula: str, rows: NDArray[np.intp]) -> None:
