@@ -1,5 +1,6 @@
 """Time-to-event data become estimates: frozen results, no files, no plots."""
 
+from survival_bzd.estimate.conditional_survival import ConditionalSurvival, conditional_survival
 from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_bands
 from survival_bzd.estimate.cox_model.design import formula_variables
 from survival_bzd.estimate.cox_model.fit import cox
@@ -16,6 +17,7 @@ from survival_bzd.estimate.kaplan_meier import (
     kaplan_meier,
 )
 from survival_bzd.estimate.log_rank import LogRank, logrank
+from survival_bzd.estimate.max_combo import MaxCombo, max_combo
 from survival_bzd.estimate.nelson_aalen import NelsonAalen, nelson_aalen
 from survival_bzd.estimate.pairwise import PairwiseLogRank, holm, pairwise_logrank
 from survival_bzd.estimate.proportion import Proportion, proportion
@@ -31,6 +33,7 @@ from survival_bzd.estimate.trend import LogRankTrend, logrank_trend
 
 __all__ = [
     "Characteristic",
+    "ConditionalSurvival",
     "ConfidenceBand",
     "CoxFit",
     "Estimate",
@@ -39,6 +42,7 @@ __all__ = [
     "KaplanMeier",
     "LogRank",
     "LogRankTrend",
+    "MaxCombo",
     "NelsonAalen",
     "PairwiseLogRank",
     "PhTest",
@@ -49,6 +53,7 @@ __all__ = [
     "SurvivalAt",
     "SurvivalDifference",
     "Test",
+    "conditional_survival",
     "confidence_bands",
     "cox",
     "describe",
@@ -60,6 +65,7 @@ __all__ = [
     "kaplan_meier",
     "logrank",
     "logrank_trend",
+    "max_combo",
     "nelson_aalen",
     "pairwise_logrank",
     "proportion",
