@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from survival_bzd.estimate.quantities import Floats
 from survival_bzd.estimate.risk_sets import Cells, Indices, sums
+from survival_bzd.estimate.tally import CHUNK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,11 +74,13 @@ class _Deaths:
     Attributes
     ----------
     cell : (m,) cell of the term.
+    starts : the first term of each cell that has one.
     fraction : (m,) share of the cell's events already taken out of the risk set.
     mass : (m,) weight of the term.
     """
 
     cell: Indices
+    starts: Indices
     fraction: Floats
     mass: Floats
 
@@ -92,12 +95,14 @@ class Hazards:
     Attributes
     ----------
     risk : (n,) w exp(x beta), but for a constant.
+    log_sum : sum of mass times log denominator.
     s1, d1 : (k, p) sums of r x over the risk set and over the events.
     a, b : (k,) sums of mass / denominator, and of the same times f.
     alpha, beta, gamma : (k,) sums of mass f**q / denominator**2 for q = 0, 1, 2.
     """
 
     risk: Floats
+    log_sum: float
     s1: Floats
     d1: Floats
     a: Floats
@@ -115,6 +120,8 @@ class PartialLikelihood:
         self.ties = ties
         self.deaths = _deaths(sample, ties)
         self._event_sum = sample.x.T @ np.where(sample.event, sample.weight, 0.0)
+        # Each cell has two bins: of those whose follow-up ends there, and of those with the event.
+        self._bin = 2 * sample.place.last + sample.event
 
     @property
     def p(self) -> int:
@@ -123,92 +130,125 @@ class PartialLikelihood:
 
     def slopes(self, beta: Floats) -> Slopes:
         """Return the log likelihood, its gradient and the information."""
-        eta, risk, denominator = self._denominators(beta)
-        if not (denominator > 0).all():
+        eta = self.sample.x @ beta
+        eta -= eta.max()
+        hazards = self._hazards(eta)
+        if not np.isfinite(hazards.log_sum):
             # exp(x beta) underflows: the step went far beyond where the likelihood can be told.
             nowhere = np.full(self.p, np.nan)
             return Slopes(loglik=-np.inf, score=nowhere, information=np.diag(nowhere))
-        hazards = self._hazards(risk, denominator)
+        event = self.sample.event
+        lived = hazards.risk * self.exposure(hazards)
         return Slopes(
-            loglik=self._loglik(eta, denominator),
-            score=self._event_sum - self.sample.x.T @ (risk * self.exposure(hazards)),
-            information=self.information(hazards, np.ones(self.sample.place.k)),
+            loglik=float(self.sample.weight[event] @ eta[event]) - hazards.log_sum,
+            score=self._event_sum - self.sample.x.T @ lived,
+            information=self._information(hazards, lived, None),
         )
 
     def hazards(self, beta: Floats) -> Hazards:
         """Return the sums over the risk sets from which residuals and tests are made."""
-        _, risk, denominator = self._denominators(beta)
-        return self._hazards(risk, denominator)
+        eta = self.sample.x @ beta
+        return self._hazards(eta - eta.max())
 
     def extension(self, beta: Floats, g: Floats) -> Extension:
         """Return the score and information of the model extended by x times g, per cell."""
         sample = self.sample
         h = self.hazards(beta)
         weight = np.where(sample.event, sample.weight * g[sample.place.last], 0.0)
+        lived, once, twice = (h.risk * self.exposure(h, f) for f in (None, g, g**2))
         return Extension(
-            score=sample.x.T @ (weight - h.risk * self.exposure(h, g)),
-            plain=self.information(h, np.ones_like(g)),
-            once=self.information(h, g),
-            twice=self.information(h, g**2),
+            score=sample.x.T @ (weight - once),
+            plain=self._information(h, lived, None),
+            once=self._information(h, once, g),
+            twice=self._information(h, twice, g**2),
         )
 
     def exposure(self, hazards: Hazards, g: Floats | None = None) -> Floats:
         """Return (n,) the hazard each patient lived through, each cell's counted `g` times."""
         a, b = (hazards.a, hazards.b) if g is None else (g * hazards.a, g * hazards.b)
-        lived = self.sample.place.over_follow_up(a)
-        return lived - np.where(self.sample.event, b[self.sample.place.last], 0.0)
+        place = self.sample.place
+        total = place.cumulative(a)
+        # Those with the event are spared a part of their own cell.
+        lived: Floats = np.stack([total, total - b], axis=1).ravel()[self._bin]
+        if place.first is not None:
+            lived -= np.append(total - a, 0.0)[place.first]
+        return lived
 
-    def information(self, hazards: Hazards, g: Floats) -> Floats:
-        """Return the information, each cell's counted `g` times.
+    def _information(self, hazards: Hazards, lived: Floats, g: Floats | None) -> Floats:
+        """Return the information, each cell's counted `g` times; `lived` is the risk lived through.
 
         The sum over cells of a sum over the risk set is a sum over patients of the hazard each
         lived through, so no moment matrix is needed for any single time.
         """
-        x = self.sample.x
-        lived = hazards.risk * self.exposure(hazards, g)
-        cross = hazards.s1.T @ ((g * hazards.beta)[:, None] * hazards.d1)
-        squares = (
-            hazards.s1.T @ ((g * hazards.alpha)[:, None] * hazards.s1)
-            - (cross + cross.T)
-            + hazards.d1.T @ ((g * hazards.gamma)[:, None] * hazards.d1)
+        h = hazards
+        alpha, beta, gamma = (
+            each if g is None else g * each for each in (h.alpha, h.beta, h.gamma)
         )
-        information: Floats = x.T @ (lived[:, None] * x) - squares
+        squares = weighted_products(h.s1, alpha, h.s1)
+        if self.ties == "efron":
+            cross = weighted_products(h.s1, beta, h.d1)
+            squares += weighted_products(h.d1, gamma, h.d1) - (cross + cross.T)
+        information: Floats = weighted_products(self.sample.x, lived, self.sample.x) - squares
         return (information + information.T) / 2
 
-    def _denominators(self, beta: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the linear predictor, the risks (highest near 1) and the terms' denominators."""
-        sample = self.sample
-        eta = sample.x @ beta
-        eta = eta - eta.max()
-        risk = sample.weight * np.exp(eta)
-        at_risk = sample.place.at_risk(risk)[self.deaths.cell]
-        dying = sample.place.totals(risk, sample.event)[self.deaths.cell]
-        return eta, risk, at_risk - self.deaths.fraction * dying
-
-    def _loglik(self, eta: Floats, denominator: Floats) -> float:
-        event = self.sample.event
-        return float(
-            self.sample.weight[event] @ eta[event] - self.deaths.mass @ np.log(denominator)
-        )
-
-    def _hazards(self, risk: Floats, denominator: Floats) -> Hazards:
-        sample, deaths = self.sample, self.deaths
-        weighted = risk[:, None] * sample.x
-        hazard = deaths.mass / denominator
-
-        def per_cell(values: Floats) -> Floats:
-            return sums(deaths.cell, values, sample.place.k)
-
+    def _hazards(self, eta: Floats) -> Hazards:
+        """Return the sums for linear predictors of which the largest is near 0."""
+        deaths = self.deaths
+        risk = np.exp(eta)
+        risk *= self.sample.weight
+        at_risk, dying = self._moments(risk)
+        denominator = at_risk[0][deaths.cell] - deaths.fraction * dying[0][deaths.cell]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_sum = float(deaths.mass @ np.log(denominator))
+            hazard = deaths.mass / denominator
+            steep = hazard / denominator
         return Hazards(
             risk=risk,
-            s1=sample.place.at_risk(weighted),
-            d1=sample.place.totals(weighted, sample.event),
-            a=per_cell(hazard),
-            b=per_cell(hazard * deaths.fraction),
-            alpha=per_cell(hazard / denominator),
-            beta=per_cell(hazard / denominator * deaths.fraction),
-            gamma=per_cell(hazard / denominator * deaths.fraction**2),
+            log_sum=log_sum,
+            s1=at_risk[1:].T,
+            d1=dying[1:].T,
+            a=self._per_cell(hazard),
+            b=self._per_cell(hazard * deaths.fraction),
+            alpha=self._per_cell(steep),
+            beta=self._per_cell(steep * deaths.fraction),
+            gamma=self._per_cell(steep * deaths.fraction**2),
         )
+
+    def _moments(self, risk: Floats) -> tuple[Floats, Floats]:
+        """Return (1 + p, k) sums of risk and of risk times x, over the risk sets and the events."""
+        place, x = self.sample.place, self.sample.x
+        bins = np.zeros((1 + self.p, 2 * place.k))
+        step = CHUNK if 8 * place.k <= CHUNK else risk.size
+        for start in range(0, risk.size, step):
+            rows = slice(start, start + step)
+            where, part = self._bin[rows], risk[rows]
+            bins[0] += np.bincount(where, part, minlength=bins.shape[1])
+            for column in range(self.p):
+                product = part * x[rows, column]
+                bins[1 + column] += np.bincount(where, product, minlength=bins.shape[1])
+        dying = bins[:, 1::2]
+        at_risk = place.onward((bins[:, ::2] + dying).T).T
+        if place.first is not None:
+            moments = np.column_stack([risk, risk[:, None] * x])
+            entering = sums(place.first, moments, place.k)
+            at_risk = at_risk - (place.onward(entering) - entering).T
+        return at_risk, dying
+
+    def _per_cell(self, values: Floats) -> Floats:
+        """Sum (m,) values of the terms by cell; the terms of a cell lie together."""
+        deaths, total = self.deaths, np.zeros(self.sample.place.k)
+        total[deaths.cell[deaths.starts]] = np.add.reduceat(values, deaths.starts)
+        return total
+
+
+def weighted_products(a: Floats, weight: Floats, b: Floats) -> Floats:
+    """Return a' diag(weight) b of (n, p) matrices, by pieces that stay in the cache."""
+    total = np.zeros((a.shape[1], b.shape[1]))
+    step = max(CHUNK // (1 + b.shape[1]), 256)
+    for start in range(0, weight.size, step):
+        rows = slice(start, start + step)
+        total += a[rows].T @ (weight[rows, None] * b[rows])
+    return total
 
 
 def _deaths(sample: Sample, ties: str) -> _Deaths:
@@ -217,8 +257,15 @@ def _deaths(sample: Sample, ties: str) -> _Deaths:
     mass = sample.place.totals(sample.weight, sample.event)
     cell = np.flatnonzero(people)
     if ties == "breslow":
-        return _Deaths(cell=cell, fraction=np.zeros(cell.size), mass=mass[cell])
+        starts = np.arange(cell.size)
+        return _Deaths(cell=cell, starts=starts, fraction=np.zeros(cell.size), mass=mass[cell])
     count = people[cell]
-    place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    starts = np.cumsum(count) - count
+    place = np.arange(count.sum()) - np.repeat(starts, count)
     each = np.repeat(cell, count)
-    return _Deaths(cell=each, fraction=place / people[each], mass=mass[each] / people[each])
+    return _Deaths(
+        cell=each,
+        starts=starts,
+        fraction=place / people[each],
+        mass=mass[each] / people[each],
+    )
