@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -205,7 +206,8 @@ def cox(
         ),
         wald=_wald_test(solution, covariance),
         score=_score_test(solution),
-        concordance=concordance(
+        concordance_of=partial(
+            concordance,
             problem.sample.x @ solution.best.beta,
             problem.sample.event,
             problem.sample.place,
@@ -222,8 +224,9 @@ def cox(
         separated=tuple(names[column] for column in problem.columns[~solution.finite]),
         reasons=_reasons(problem, solution),
         warnings=_warnings(problem, solution),
-        proportional_hazards=_proportional_hazards(problem, solution, transform),
+        proportional_hazards_of=partial(_proportional_hazards, problem, solution, transform),
         transform=transform,
+        problem=problem,
     )
 
 
@@ -273,16 +276,21 @@ def _solve(problem: Problem, ties: str, penalty: str) -> _Solution:
     unpenalised: Unpenalised = (
         ExactLikelihood(sample) if ties == "exact" else PartialLikelihood(sample, ties)
     )
-    plain = maximise(unpenalised, np.zeros(q), np.arange(q))
+    start = problem.null if ties == "efron" else unpenalised.slopes(np.zeros(q))
+    plain = maximise(unpenalised, np.zeros(q), np.arange(q), at=start)
     direction = monotone_direction(sample, plain.step)
     if penalty == "auto":
         few = direction is not None or problem.events / q < FEW_EVENTS
         penalty = "firth" if few and ties != "exact" else "none"
     likelihood: Unpenalised | FirthLikelihood = unpenalised
-    best = plain
+    best, loglik_null = plain, start.loglik
     if penalty == "firth":
         likelihood = FirthLikelihood(sample, ties)
-        best = maximise(likelihood, np.zeros(q), np.arange(q), tolerance=tolerance_of(penalty))
+        null = likelihood.slopes(np.zeros(q))
+        best = maximise(
+            likelihood, np.zeros(q), np.arange(q), at=null, tolerance=tolerance_of(penalty)
+        )
+        loglik_null = null.loglik
         direction = None
     variance = inverse(best.slopes.information)
     robust = None
@@ -291,8 +299,8 @@ def _solve(problem: Problem, ties: str, penalty: str) -> _Solution:
     return _Solution(
         unpenalised=unpenalised,
         likelihood=likelihood,
-        start=unpenalised.slopes(np.zeros(q)),
-        loglik_null=likelihood.slopes(np.zeros(q)).loglik,
+        start=start,
+        loglik_null=loglik_null,
         best=best,
         direction=np.zeros(q) if direction is None else direction,
         penalty=penalty,

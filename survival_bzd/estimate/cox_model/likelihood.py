@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from survival_bzd.estimate.risk_sets import Cells, Indices, sums
 from survival_bzd.estimate.tally import CHUNK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
     """What Cox's model is fitted to.
 
@@ -29,9 +30,16 @@ class Sample:
     weight: Floats
     place: Cells
 
+    @cached_property
+    def spread(self) -> Floats:
+        """(p,) standard deviation of each covariate."""
+        squares = np.array([self.weight @ (column * column) for column in self.x.T])
+        spread: Floats = np.sqrt(squares / self.weight.sum())
+        return spread
+
     def only(self, columns: Indices) -> Sample:
         """Return the sample with some of the covariates."""
-        return Sample(x=self.x[:, columns], event=self.event, weight=self.weight, place=self.place)
+        return self if columns.size == self.x.shape[1] else replace(self, x=self.x[:, columns])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +56,14 @@ class Slopes:
     loglik: float
     score: Floats
     information: Floats
+
+    def only(self, columns: Indices) -> Slopes:
+        """Return the slopes at 0 of the model with some of the covariates."""
+        return Slopes(
+            loglik=self.loglik,
+            score=self.score[columns],
+            information=self.information[np.ix_(columns, columns)],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,7 +135,8 @@ class PartialLikelihood:
         self.sample = sample
         self.ties = ties
         self.deaths = _deaths(sample, ties)
-        self._event_sum = sample.x.T @ np.where(sample.event, sample.weight, 0.0)
+        self._event_weight = np.where(sample.event, sample.weight, 0.0)
+        self._event_sum = sample.x.T @ self._event_weight
         # Each cell has two bins: of those whose follow-up ends there, and of those with the event.
         self._bin = 2 * sample.place.last + sample.event
 
@@ -137,10 +154,9 @@ class PartialLikelihood:
             # exp(x beta) underflows: the step went far beyond where the likelihood can be told.
             nowhere = np.full(self.p, np.nan)
             return Slopes(loglik=-np.inf, score=nowhere, information=np.diag(nowhere))
-        event = self.sample.event
         lived = hazards.risk * self.exposure(hazards)
         return Slopes(
-            loglik=float(self.sample.weight[event] @ eta[event]) - hazards.log_sum,
+            loglik=float(self._event_weight @ eta) - hazards.log_sum,
             score=self._event_sum - self.sample.x.T @ lived,
             information=self._information(hazards, lived, None),
         )
@@ -154,7 +170,7 @@ class PartialLikelihood:
         """Return the score and information of the model extended by x times g, per cell."""
         sample = self.sample
         h = self.hazards(beta)
-        weight = np.where(sample.event, sample.weight * g[sample.place.last], 0.0)
+        weight = self._event_weight * g[sample.place.last]
         lived, once, twice = (h.risk * self.exposure(h, f) for f in (None, g, g**2))
         return Extension(
             score=sample.x.T @ (weight - once),

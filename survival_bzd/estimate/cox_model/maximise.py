@@ -47,11 +47,19 @@ class Maximum:
 
 
 def maximise(
-    likelihood: LogLikelihood, start: Floats, free: Indices, *, tolerance: float = CONVERGED
+    likelihood: LogLikelihood,
+    start: Floats,
+    free: Indices,
+    *,
+    at: Slopes | None = None,
+    tolerance: float = CONVERGED,
 ) -> Maximum:
-    """Maximise over the `free` coefficients, the others held, by Newton steps that climb."""
+    """Maximise over the `free` coefficients, the others held, by Newton steps that climb.
+
+    `at` are the slopes at the start, where they are known.
+    """
     beta = start.copy()
-    at = likelihood.slopes(beta)
+    at = likelihood.slopes(beta) if at is None else at
     step = np.zeros_like(beta)
     for _ in range(MAX_STEPS):
         step = np.zeros_like(beta)
@@ -121,8 +129,7 @@ def monotone_direction(sample: Sample, step: Floats) -> Floats | None:
     It does if at every event nobody at risk stands further along the direction than those who
     have it, and somebody stands less far: then the larger the coefficients, the likelier the data.
     """
-    spread = np.sqrt((sample.weight @ sample.x**2) / sample.weight.sum())
-    reach = np.abs(step) * spread
+    reach = np.abs(step) * sample.spread
     if not reach.max() > 0.01:
         return None
     direction = np.where(reach > 1e-3 * reach.max(), step, 0.0) / reach.max()

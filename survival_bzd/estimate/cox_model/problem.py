@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, Fault, NotEstimable
 from survival_bzd.estimate.cox_model.design import Design, design
-from survival_bzd.estimate.cox_model.likelihood import PartialLikelihood, Sample
+from survival_bzd.estimate.cox_model.likelihood import PartialLikelihood, Sample, Slopes
 from survival_bzd.estimate.cox_model.maximise import independent_columns
 from survival_bzd.estimate.quantities import Floats, is_missing, labels
 from survival_bzd.estimate.risk_sets import Indices, cells, merge_near_equal
@@ -25,18 +25,29 @@ class Problem:
     design : names and terms of all coefficients.
     columns : those that are not determined by the ones before; the sample has only these.
     sample : covariates, events, weights and risk sets of the m patients who are used.
+    null : slopes at 0 of the likelihood with Efron's ties.
     time, entry : (m,) their follow-up, near-equal times merged.
+    stratum : (m,) stratum of each, in the order of `strata`; None without strata.
+    strata : labels of the strata; empty without.
+    centre : (q,) what was subtracted from the covariates of the sample.
     cluster : (m,) which rows belong together; None where each stands alone.
     robust : whether standard errors must be robust.
+    unit, label : unit of the times, and what the event is.
     """
 
     design: Design
     columns: Indices
     sample: Sample
+    null: Slopes
     time: Floats
     entry: Floats | None
+    stratum: Indices | None
+    strata: tuple[str, ...]
+    centre: Floats
     cluster: Indices | None
     robust: bool
+    unit: str
+    label: str
 
     @property
     def n(self) -> int:
@@ -68,32 +79,39 @@ def prepare(
             f"None of the {event.size} patients had the event ({tte.label}), so there is no "
             "hazard to compare."
         )
-    stratum = _codes(strata, kept, "strata")
+    strata_names, stratum = _codes(strata, kept, "strata")
     weight = np.ones(event.size) if tte.weight is None else tte.weight[kept]
     centre = (weight @ model.matrix) / weight.sum()
+    x = np.asfortranarray(model.matrix - centre)
     sample = Sample(
-        x=np.asfortranarray(model.matrix - centre),
+        x=x,
         event=event,
         weight=weight,
         place=cells(time, entry, stratum),
     )
-    columns = _informative(sample, formula)
+    null = PartialLikelihood(sample, "efron").slopes(np.zeros(x.shape[1]))
+    columns = _informative(sample, null.information, formula)
     return Problem(
         design=model,
         columns=columns,
         sample=sample.only(columns),
+        null=null.only(columns),
         time=time,
         entry=entry,
-        cluster=_codes(cluster, kept, "cluster"),
+        stratum=stratum,
+        strata=strata_names,
+        centre=centre[columns],
+        cluster=_codes(cluster, kept, "cluster")[1],
         robust=cluster is not None or bool((weight % 1 != 0).any()),
+        unit=tte.unit,
+        label=tte.label,
     )
 
 
-def _informative(sample: Sample, formula: str) -> Indices:
+def _informative(sample: Sample, information: Floats, formula: str) -> Indices:
     """Return the columns about which the data say anything new."""
-    information = PartialLikelihood(sample, "efron").slopes(np.zeros(sample.x.shape[1])).information
     # A column that is constant in every risk set leaves rounding only.
-    most = sample.weight[sample.event].sum() * (sample.weight @ sample.x**2) / sample.weight.sum()
+    most = sample.weight[sample.event].sum() * sample.spread**2
     varies = np.diag(information) > 1e-10 * most
     columns = independent_columns(np.where(np.outer(varies, varies), information, 0.0))
     if not columns.size:
@@ -123,7 +141,9 @@ def _kept(column: Floats | None, kept: NDArray[np.bool_]) -> Floats | None:
     return None if column is None else column[kept]
 
 
-def _codes(column: ArrayLike | None, kept: NDArray[np.bool_], name: str) -> Indices | None:
+def _codes(
+    column: ArrayLike | None, kept: NDArray[np.bool_], name: str
+) -> tuple[tuple[str, ...], Indices | None]:
     if column is None:
-        return None
-    return labels(np.asarray(column)[kept], int(kept.sum()), name)[1]
+        return (), None
+    return labels(np.asarray(column)[kept], int(kept.sum()), name)

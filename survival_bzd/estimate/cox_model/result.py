@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from survival_bzd.estimate.cox_model.problem import Problem
 from survival_bzd.estimate.cox_model.proportional_hazards import PhTest
 from survival_bzd.estimate.quantities import Estimate, Floats, Test
 
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CoxFit:
     """A fitted Cox model. Arrays have shape (p,), one element per coefficient.
 
@@ -31,7 +34,6 @@ class CoxFit:
     covariance : (p, p) of the coefficients; the robust one where there is one.
     loglik_null, loglik_fitted : log likelihood (Firth: penalised) at 0 and at the fit.
     likelihood_ratio, wald, score : tests of all coefficients. The score test is never penalised.
-    concordance : how often the higher hazard relapses first.
     ties, penalty, limits, confidence : conventions; penalty is ``"none"`` or ``"firth"``.
     robust : whether limits and p-values are by the robust error.
     events_per_parameter : events per coefficient.
@@ -40,6 +42,7 @@ class CoxFit:
     warnings : what a reader must know, in sentences.
     proportional_hazards : tests per formula term, the last ``GLOBAL``, on the scale `transform`.
     transform : time scale of these tests.
+    problem : what was fitted; curves and residuals are made of it.
     """
 
     formula: str
@@ -60,7 +63,6 @@ class CoxFit:
     likelihood_ratio: Test
     wald: Test
     score: Test
-    concordance: Estimate
     ties: str
     penalty: str
     limits: str
@@ -70,8 +72,21 @@ class CoxFit:
     separated: tuple[str, ...]
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
-    proportional_hazards: tuple[PhTest, ...]
     transform: str
+    concordance_of: Callable[[], Estimate]
+    proportional_hazards_of: Callable[[], tuple[PhTest, ...]]
+
+    @cached_property
+    def concordance(self) -> Estimate:
+        """How often the higher hazard relapses first."""
+        return self.concordance_of()
+
+    @cached_property
+    def proportional_hazards(self) -> tuple[PhTest, ...]:
+        """Tests per formula term, the last ``GLOBAL``, on the scale `transform`."""
+        return self.proportional_hazards_of()
+
+    problem: Problem
 
     def to_frame(self) -> pd.DataFrame:
         """Return the hazard table: one row per coefficient."""
