@@ -28,6 +28,7 @@ from survival_bzd.estimate.restricted_mean import (
     restricted_mean,
     restricted_mean_difference,
 )
+from survival_bzd.estimate.smoothed_hazard import SmoothedHazard, smoothed_hazard
 from survival_bzd.estimate.survival_difference import SurvivalDifference, survival_difference
 from survival_bzd.estimate.trend import LogRankTrend, logrank_trend
 
@@ -50,6 +51,7 @@ __all__ = [
     "RestrictedMean",
     "RestrictedMeanDifference",
     "RiskTable",
+    "SmoothedHazard",
     "SurvivalAt",
     "SurvivalDifference",
     "Test",
@@ -71,5 +73,6 @@ __all__ = [
     "proportion",
     "restricted_mean",
     "restricted_mean_difference",
+    "smoothed_hazard",
     "survival_difference",
 ]
