@@ -265,22 +265,23 @@ def km(
 @_strata
 @click.option("--rho", type=float, default=0.0, show_default=True,
               help="Fleming-Harrington weight S(t-)^rho: 0 log-rank, 1 Peto-Peto.")  # fmt: skip
+@click.option("--exact", is_flag=True, help="p from the assignments of the patients to the groups: "
+              "all up to 3,000,000 of them, else 99,999 random ones.")  # fmt: skip
 @_output
 def compare(
-    data: str, by: str, strata: str | None, rho: float, form: str, output: Path | None,
-    **given: Any,
+    data: str, by: str, strata: str | None, rho: float, exact: bool, form: str,
+    output: Path | None, **given: Any,
 ) -> None:  # fmt: skip
-    """Test whether groups differ: log-rank, stratified, with Fleming-Harrington weights."""
-    from survival_bzd.estimate import logrank
+    """Test whether groups differ: log-rank, stratified, Fleming-Harrington weights, exact."""
+    from survival_bzd.estimate import exact_logrank, logrank
     from survival_bzd.report.documents import compare_document, compare_tables
 
     loaded = _load(data, given, [by, strata])
-    test = logrank(
-        loaded.tte, loaded.labels[by], rho=rho,
-        strata=loaded.labels[strata] if strata else None,
-    )  # fmt: skip
-    document = compare_document(test, left_out=len(loaded.left_out))
-    _print(document, compare_tables(test), form, output, loaded.study)
+    groups, stratum = loaded.labels[by], loaded.labels[strata] if strata else None
+    every = exact_logrank(loaded.tte, groups, strata=stratum, rho=rho) if exact else None
+    test = every.test if every else logrank(loaded.tte, groups, strata=stratum, rho=rho)
+    document = compare_document(test, exact=every, left_out=len(loaded.left_out))
+    _print(document, compare_tables(test, exact=every), form, output, loaded.study)
 
 
 @main.command()

@@ -53,7 +53,7 @@ class ExactLogRank:
     std_error : Monte Carlo standard error of `p_value`; 0 where all were enumerated.
     method : ``"enumeration"`` or ``"permutation"``.
     assignments : how many ways there are to assign the patients, sizes of groups and strata kept.
-    drawn : how many were looked at: all of them, or the random ones.
+    drawn : how many were looked at: all of them, or the random ones; 0 without a statistic.
     at_least : how many of those had a statistic at least as large.
     seed : of the random assignments; None where all were enumerated.
     """
@@ -161,7 +161,7 @@ def exact_logrank(
         std_error=std_error,
         method="enumeration" if enumerated else "permutation",
         assignments=assignments,
-        drawn=drawn,
+        drawn=0 if math.isnan(p_value) else drawn,
         at_least=at_least,
         seed=None if enumerated else seed,
     )

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from survival_bzd.report.phrases import percent_with_limits, ratio_with_limits, with_limits
 from survival_bzd.report.rounding import count, counted, decimal, digits, level, p_value, with_p
 from survival_bzd.report.table import Table, Value, columns_of
-from survival_bzd.report.wording import AT_RISK_NOTE, FITS, LIMITS, chi_square, fitted_by
+from survival_bzd.report.wording import AT_RISK_NOTE, FITS, LIMITS, TESTS, chi_square, fitted_by
 
 if TYPE_CHECKING:
     from survival_bzd.estimate import (
         CoxFit,
         Estimate,
+        ExactLogRank,
         HazardTable,
         KaplanMeier,
         LogRank,
@@ -231,14 +232,23 @@ def _time_words(one: Estimate | RestrictedMean, undefined: str) -> str:
 # --- compare -------------------------------------------------------------------------------------
 
 
-def compare_document(test: LogRank, *, left_out: int = 0) -> Document:
-    """Write a test between groups: ``statistic``, ``df``, ``p_value``, ``groups``."""
+def compare_document(
+    test: LogRank, *, exact: ExactLogRank | None = None, left_out: int = 0
+) -> Document:
+    """Write a test between groups: ``statistic``, ``df``, ``p_value``, ``groups``.
+
+    With `exact`, of the same test, ``p_value`` is the exact one and ``exact`` says how it was
+    found: ``method``, ``assignments``, ``drawn``, ``at_least``, ``std_error``, ``seed`` and
+    ``asymptotic_p_value``.
+    """
     reasons = dict.fromkeys(("statistic", "p_value"), test.reason)
+    p = float(test.p_value if exact is None else exact.p_value)
     return {
         **_object(
-            {"statistic": float(test.statistic), "df": test.df, "p_value": float(test.p_value)},
+            {"statistic": float(test.statistic), "df": test.df, "p_value": p},
             reasons,
         ),
+        **({} if exact is None else {"exact": _exact(exact)}),
         "groups": [
             _object(
                 {
@@ -250,13 +260,33 @@ def compare_document(test: LogRank, *, left_out: int = 0) -> Document:
             )
             for place, group in enumerate(test.groups)
         ],
-        "conventions": {"rho": _number(float(test.rho)), "robust": test.robust},
+        "conventions": {
+            "weights": test.weights,
+            "rho": _number(float(test.rho)),
+            "gamma": _number(float(test.gamma)),
+            "robust": test.robust,
+            "p_value": "chi-square" if exact is None else "exact",
+        },
         "left_out": left_out,
     }
 
 
-def compare_tables(test: LogRank) -> tuple[Table, ...]:
+def _exact(exact: ExactLogRank) -> Document:
+    values = {
+        "method": exact.method,
+        "assignments": exact.assignments,
+        "drawn": exact.drawn,
+        "at_least": exact.at_least,
+        "std_error": float(exact.std_error),
+        "seed": exact.seed,
+        "asymptotic_p_value": float(exact.test.p_value),
+    }
+    return _object(values, dict.fromkeys(values, exact.test.reason))
+
+
+def compare_tables(test: LogRank, *, exact: ExactLogRank | None = None) -> tuple[Table, ...]:
     """Write a test between groups as a table of events observed and expected."""
+    p = float(test.p_value if exact is None else exact.p_value)
     lines: list[dict[str, Value]] = [
         {
             "group": group,
@@ -265,11 +295,11 @@ def compare_tables(test: LogRank) -> tuple[Table, ...]:
             "expected": float(test.expected[place]),
             "statistic": float(test.statistic),
             "df": test.df,
-            "p_value": float(test.p_value),
+            "p_value": p,
+            **({} if exact is None else {"asymptotic_p_value": float(test.p_value)}),
         }
         for place, group in enumerate(test.groups)
     ]
-    name = "Log-rank test" if test.rho == 0 else f"Fleming-Harrington test, rho {digits(test.rho)}"
     found = test.reason or f"{chi_square(test.statistic, test.df)}, {with_p(test.p_value)}"
     return (
         Table(
@@ -287,8 +317,29 @@ def compare_tables(test: LogRank) -> tuple[Table, ...]:
             ),
             align="lrrr",
             columns=columns_of(lines),
-            notes=(f"{name}: {found}.",),
+            notes=(
+                f"{_test_name(test)}: {found}.",
+                *(() if exact is None or test.reason else (_exact_note(exact),)),
+            ),
         ),
+    )
+
+
+def _test_name(test: LogRank) -> str:
+    name = TESTS[test.weights]
+    powers = (("rho", test.rho), ("gamma", test.gamma))
+    return ", ".join([name, *(f"{power} {digits(value)}" for power, value in powers if value)])
+
+
+def _exact_note(exact: ExactLogRank) -> str:
+    """Say the exact p and of how many assignments of the patients it is."""
+    ways = f"{exact.assignments:,}" if exact.assignments < 10**12 else f"{exact.assignments:.1e}"
+    if exact.method == "enumeration":
+        return f"Exact test: {with_p(exact.p_value)}, from all {ways} assignments to the groups."
+    error = digits(exact.std_error, significant=1)
+    return (
+        f"Exact test: {with_p(exact.p_value)}, Monte Carlo error {error}, from {exact.drawn:,} "
+        f"random assignments to the groups out of {ways}."
     )
 
 

@@ -66,6 +66,15 @@ LIMITS = {
     "beta": "beta product (method of moments)",
 }
 
+TESTS = {
+    "logrank": "Log-rank test",
+    "fleming-harrington": "Fleming-Harrington test",
+    "tarone-ware": "Tarone-Ware test",
+    "gehan": "Gehan's test",
+    "peto": "Peto and Peto's test",
+}
+"""How a table calls a test between groups by the weights of its events."""
+
 _OUTCOMES = {"relapse": "Relapsed", "censored": "Censored", "not at risk": "Not at risk"}
 
 _REASONS = {
