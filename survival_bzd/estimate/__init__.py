@@ -2,6 +2,7 @@
 
 from survival_bzd.estimate.conditional_survival import ConditionalSurvival, conditional_survival
 from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_bands
+from survival_bzd.estimate.cox_model.curves import CoxCurve, cox_curves
 from survival_bzd.estimate.cox_model.design import formula_variables
 from survival_bzd.estimate.cox_model.fit import cox
 from survival_bzd.estimate.cox_model.proportional_hazards import PhTest
@@ -36,6 +37,7 @@ __all__ = [
     "Characteristic",
     "ConditionalSurvival",
     "ConfidenceBand",
+    "CoxCurve",
     "CoxFit",
     "Estimate",
     "ExactLogRank",
@@ -58,6 +60,7 @@ __all__ = [
     "conditional_survival",
     "confidence_bands",
     "cox",
+    "cox_curves",
     "describe",
     "exact_logrank",
     "follow_up",

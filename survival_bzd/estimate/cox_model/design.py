@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,41 @@ class Design:
     names : (p,) names of the coefficients, in the formula's order.
     terms : names of the formula's terms and the columns of each.
     kept : (n,) which patients have every covariate.
+    coding : how covariates become columns (levels, knots, means), and which columns are used; None
+        where columns are not of covariates alone.
+    variables : the covariates that the formula reads.
     """
 
     matrix: Floats
     names: tuple[str, ...]
     terms: tuple[tuple[str, tuple[int, ...]], ...]
     kept: NDArray[np.bool_]
+    coding: tuple[Any, list[int]] | None
+    variables: tuple[str, ...]
+
+    def rows_for(self, covariates: pd.DataFrame) -> Floats:
+        """Make the (m, p) rows of other patients, coded as those who were fitted.
+
+        Raises
+        ------
+        BadInput
+            If a covariate is missing, or a level or value has not been seen.
+        """
+        if self.coding is None:
+            raise ValueError("columns that change with time cannot be made of covariates")
+        spec, order = self.coding
+        formula = " + ".join(name for name, _ in self.terms)
+        absent = [name for name in self.variables if name not in covariates.columns]
+        if absent or covariates[list(self.variables)].isna().to_numpy().any():
+            raise _bad_formula(
+                formula,
+                "each covariate of the formula must have a value in every row",
+                f"The covariates are: {', '.join(self.variables)}.",
+            )
+        frame = _evaluated(spec, covariates, formula)
+        columns: Floats = frame.to_numpy(dtype=np.float64)[:, order]
+        _check_finite(columns, formula, np.arange(len(covariates)))
+        return columns
 
 
 def design(formula: str, covariates: pd.DataFrame | None, usable: NDArray[np.bool_]) -> Design:
@@ -64,16 +94,7 @@ def design(formula: str, covariates: pd.DataFrame | None, usable: NDArray[np.boo
             "somebody must have a value in every covariate of the formula",
             "Leave a covariate out of the formula, or fill it in.",
         )
-    from formulaic.errors import FormulaicError
-
-    try:
-        frame = parsed.get_model_matrix(
-            covariates[kept], context={"np": np}, na_action="ignore", output="pandas"
-        )
-    except (FormulaicError, ValueError, TypeError, LookupError, ArithmeticError) as error:
-        raise _bad_formula(
-            formula, f"the formula cannot be worked out: {error}", "Check each term."
-        ) from None
+    frame = _evaluated(parsed, covariates[kept], formula)
     matrix = frame.to_numpy(dtype=np.float64)
     spec = frame.model_spec.term_slices.items()
     spans = [(str(term), range(part.start, part.stop)) for term, part in spec if str(term) != "1"]
@@ -90,7 +111,29 @@ def design(formula: str, covariates: pd.DataFrame | None, usable: NDArray[np.boo
             if b > a
         ),
         kept=kept,
+        coding=(frame.model_spec, order),
+        variables=tuple(sorted(needed)),
     )
+
+
+def _evaluated(source: Any, covariates: pd.DataFrame, formula: str) -> Any:
+    """Make a model matrix of covariates; a level that was not there before is a fault."""
+    from formulaic.errors import DataMismatchWarning, FormulaicError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DataMismatchWarning)
+            return source.get_model_matrix(
+                covariates, context={"np": np}, na_action="ignore", output="pandas"
+            )
+    except DataMismatchWarning as error:
+        unseen = str(error).partition("{")[2].partition("}")[0]
+        rule = f"a level must be one of those that were fitted; it is not: {unseen}"
+        raise _bad_formula(formula, rule, "Ask for a level that the data hold.") from None
+    except (FormulaicError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+        raise _bad_formula(
+            formula, f"the formula cannot be worked out: {error}", "Check each term."
+        ) from None
 
 
 def formula_variables(formula: str) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ class CoxFit:
     transform: str
     concordance_of: Callable[[], Estimate]
     proportional_hazards_of: Callable[[], tuple[PhTest, ...]]
+    problem: Problem
 
     @cached_property
     def concordance(self) -> Estimate:
@@ -85,8 +86,6 @@ class CoxFit:
     def proportional_hazards(self) -> tuple[PhTest, ...]:
         """Tests per formula term, the last ``GLOBAL``, on the scale `transform`."""
         return self.proportional_hazards_of()
-
-    problem: Problem
 
     def to_frame(self) -> pd.DataFrame:
         """Return the hazard table: one row per coefficient."""
