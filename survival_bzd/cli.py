@@ -263,25 +263,91 @@ def km(
 @_rows
 @click.option("--by", metavar="C", required=True, help="Column of the groups.")
 @_strata
-@click.option("--rho", type=float, default=0.0, show_default=True,
-              help="Fleming-Harrington weight S(t-)^rho: 0 log-rank, 1 Peto-Peto.")  # fmt: skip
-@click.option("--exact", is_flag=True, help="p from the assignments of the patients to the groups: "
-              "all up to 3,000,000 of them, else 99,999 random ones.")  # fmt: skip
+@click.option(
+    "--test",
+    "weights",
+    default="fleming-harrington",
+    type=click.Choice(["logrank", "gehan", "tarone-ware", "peto", "fleming-harrington"]),
+    help="How events are weighted; by default after Fleming and Harrington, which is the "
+    "log-rank test while --rho and --gamma are 0.",
+)
+@click.option(
+    "--rho",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Fleming-Harrington weight S(t-)^rho: 1 Peto-Peto.",
+)
+@click.option(
+    "--gamma",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Fleming-Harrington weight (1 - S(t-))^gamma, for late differences.",
+)
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="p from the assignments of the patients to the groups: "
+    "all up to 3,000,000 of them, else 99,999 random ones.",
+)
+@click.option("--pairwise", is_flag=True, help="Every two groups too, p adjusted after Holm.")
+@click.option(
+    "--max-combo",
+    "combo",
+    is_flag=True,
+    help="The largest of four tests too, for hazards that may cross.",
+)
+@click.option(
+    "--at", type=_Numbers(), default=(), help="Differences at these times too, as 90,180."
+)
+@_level
 @_output
 def compare(
-    data: str, by: str, strata: str | None, rho: float, exact: bool, form: str,
+    data: str, by: str, strata: str | None, weights: str, rho: float, gamma: float, exact: bool,
+    pairwise: bool, combo: bool, at: tuple[float, ...], level: float, form: str,
     output: Path | None, **given: Any,
 ) -> None:  # fmt: skip
-    """Test whether groups differ: log-rank, stratified, Fleming-Harrington weights, exact."""
-    from survival_bzd.estimate import exact_logrank, logrank
+    """Test whether groups differ: log-rank, stratified, weighted, exact, pairwise."""
+    from survival_bzd.estimate import (
+        exact_logrank,
+        logrank,
+        max_combo,
+        pairwise_logrank,
+        survival_difference,
+    )
+    from survival_bzd.report.comparisons import difference_rows, max_combo_rows, pairwise_rows
     from survival_bzd.report.documents import compare_document, compare_tables
+    from survival_bzd.report.listings import listing
 
     loaded = _load(data, given, [by, strata])
-    groups, stratum = loaded.labels[by], loaded.labels[strata] if strata else None
-    every = exact_logrank(loaded.tte, groups, strata=stratum, rho=rho) if exact else None
-    test = every.test if every else logrank(loaded.tte, groups, strata=stratum, rho=rho)
+    tte, groups = loaded.tte, loaded.labels[by]
+    how: dict[str, Any] = {
+        "strata": loaded.labels[strata] if strata else None,
+        "weights": weights, "rho": rho, "gamma": gamma,
+    }  # fmt: skip
+    every = exact_logrank(tte, groups, **how) if exact else None
+    test = every.test if every else logrank(tte, groups, **how)
     document = compare_document(test, exact=every, left_out=len(loaded.left_out))
-    _print(document, compare_tables(test, exact=every), form, output, loaded.study)
+    tables = list(compare_tables(test, exact=every))
+    further: dict[str, tuple[str, list[dict[str, Any]]]] = {}
+    if pairwise:
+        pairs = pairwise_rows(pairwise_logrank(tte, groups, **how))
+        further["pairwise"] = ("Every two groups, p adjusted after Holm", pairs)
+    if combo:
+        four = max_combo_rows(max_combo(tte, groups, strata=how["strata"]))
+        further["max_combo"] = ("The largest of four weighted tests", four)
+    if at:
+        found = [one for time in at
+                 for one in survival_difference(tte, groups, time, confidence=level)]  # fmt: skip
+        further["differences"] = (
+            "Difference of the relapse-free proportions",
+            difference_rows(found),
+        )
+    for key, (title, rows) in further.items():
+        document[key] = rows
+        tables.append(listing(key, title, rows))
+    _print(document, tables, form, output, loaded.study)
 
 
 @main.command()

@@ -124,6 +124,19 @@ def test_compare_pharmaco_smoking():
     assert [group["n"] for group in found["groups"]] == [61, 64]
 
 
+def test_compare_adds_what_is_asked_for():
+    found = document(
+        "compare", *ROWS, "--by", "employment", "--pairwise", "--at", "28,84", "--test", "peto"
+    )
+    assert [(row["group"], row["with"]) for row in found["pairwise"]] == [
+        ("ft", "other"), ("ft", "pt"), ("other", "pt"),
+    ]  # fmt: skip
+    assert [row["time"] for row in found["differences"]] == [28, 28, 84, 84]
+    combo = document("compare", *ROWS, "--by", "grp", "--max-combo")["max_combo"]
+    assert len(combo) == 5
+    assert combo[0]["p_value"] < combo[-1]["p_value"]
+
+
 def test_cox_pharmaco_smoking():
     found = document("cox", *ROWS, "--formula", "grp + age + employment")
     assert (found["n"], found["events"]) == (125, 89)
