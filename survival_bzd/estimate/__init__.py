@@ -1,5 +1,6 @@
 """Time-to-event data become estimates: frozen results, no files, no plots."""
 
+from survival_bzd.estimate.bootstrap import BootstrapSurvival, bootstrap_survival
 from survival_bzd.estimate.conditional_survival import ConditionalSurvival, conditional_survival
 from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_bands
 from survival_bzd.estimate.cox_model.curves import CoxCurve, cox_curves
@@ -34,6 +35,7 @@ from survival_bzd.estimate.survival_difference import SurvivalDifference, surviv
 from survival_bzd.estimate.trend import LogRankTrend, logrank_trend
 
 __all__ = [
+    "BootstrapSurvival",
     "Characteristic",
     "ConditionalSurvival",
     "ConfidenceBand",
@@ -57,6 +59,7 @@ __all__ = [
     "SurvivalAt",
     "SurvivalDifference",
     "Test",
+    "bootstrap_survival",
     "conditional_survival",
     "confidence_bands",
     "cox",
