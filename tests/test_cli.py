@@ -116,6 +116,16 @@ class TestKaplanMeier:
         (curve,) = document("km", "ketamine-taper")["curves"]
         assert [row["time"] for row in curve["at"]] == [91, 182, 365, 730]
 
+    def test_beta_limits_need_no_relapse_and_no_weights(self, tmp_path):
+        rows = tmp_path / "rows.csv"
+        rows.write_text("days,relapsed,weight\n3,0,1\n7,0,2\n9,1,1\n", encoding="utf-8")
+        told = [str(rows), "--time", "days", "--event", "relapsed", "--limits", "beta"]
+        found = document("km", *told, "--at", "3")["curves"][0]["at"][0]
+        assert found["lower"] == pytest.approx(0.025 ** (1 / 2))
+        assert found["upper"] == 1
+        refused = run("km", *told, "--weight", "weight", status=3)
+        assert "weights other than 1" in refused.stderr
+
 
 def test_compare_pharmaco_smoking():
     found = document("compare", *ROWS, "--by", "grp")
