@@ -5,6 +5,7 @@ from survival_bzd.estimate.conditional_survival import ConditionalSurvival, cond
 from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_bands
 from survival_bzd.estimate.cox_model.curves import CoxCurve, cox_curves
 from survival_bzd.estimate.cox_model.design import formula_variables
+from survival_bzd.estimate.cox_model.diagnostics import CoxResiduals, cox_residuals
 from survival_bzd.estimate.cox_model.fit import cox
 from survival_bzd.estimate.cox_model.proportional_hazards import PhTest
 from survival_bzd.estimate.cox_model.result import CoxFit
@@ -41,6 +42,7 @@ __all__ = [
     "ConfidenceBand",
     "CoxCurve",
     "CoxFit",
+    "CoxResiduals",
     "Estimate",
     "ExactLogRank",
     "HazardTable",
@@ -64,6 +66,7 @@ __all__ = [
     "confidence_bands",
     "cox",
     "cox_curves",
+    "cox_residuals",
     "describe",
     "exact_logrank",
     "follow_up",
