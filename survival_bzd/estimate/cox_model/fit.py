@@ -276,8 +276,9 @@ def _solve(problem: Problem, ties: str, penalty: str) -> _Solution:
     unpenalised: Unpenalised = (
         ExactLikelihood(sample) if ties == "exact" else PartialLikelihood(sample, ties)
     )
-    start = problem.null if ties == "efron" else unpenalised.slopes(np.zeros(q))
-    plain = maximise(unpenalised, np.zeros(q), np.arange(q), at=start)
+    climbed = unpenalised if ties == "exact" else PartialLikelihood(problem.ordered, ties)
+    start = problem.null if ties == "efron" else climbed.slopes(np.zeros(q))
+    plain = maximise(climbed, np.zeros(q), np.arange(q), at=start)
     direction = monotone_direction(sample, plain.step)
     if penalty == "auto":
         few = direction is not None or problem.events / q < FEW_EVENTS

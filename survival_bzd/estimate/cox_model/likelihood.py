@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,9 @@ from numpy.typing import NDArray
 from survival_bzd.estimate.quantities import Floats
 from survival_bzd.estimate.risk_sets import Cells, Indices, sums
 from survival_bzd.estimate.tally import CHUNK
+
+FEW_CELLS = CHUNK // 8
+"""Cells whose sums stay in the cache beside the patients that are summed."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +41,25 @@ class Sample:
         squares = np.array([self.weight @ (column * column) for column in self.x.T])
         spread: Floats = np.sqrt(squares / self.weight.sum())
         return spread
+
+    def in_order_of_time(self) -> Sample:
+        """Return the sample for sums over many cells: neighbours in time are neighbours in memory.
+
+        Where there are few cells, their sums stay in the cache whatever the order.
+        """
+        if self.place.k <= FEW_CELLS:
+            return self
+        order = np.argsort(self.place.last, kind="stable")
+        x = np.empty_like(self.x, order="F")
+        for column in range(x.shape[1]):
+            np.take(self.x[:, column], order, out=x[:, column])
+        first = self.place.first
+        place = replace(
+            self.place,
+            last=self.place.last[order],
+            first=None if first is None else first[order],
+        )
+        return Sample(x=x, event=self.event[order], weight=self.weight[order], place=place)
 
     def only(self, columns: Indices) -> Sample:
         """Return the sample with some of the covariates."""
@@ -102,30 +126,35 @@ class _Deaths:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Hazards:
+class Rates:
     r"""Sums over the terms of each cell, at one point.
 
     With risk r = w exp(x beta), S its sum over the risk set, D over the events of the cell, the
-    denominators are S - f D. Superscripts on S and D, 0 and 1, are powers of x.
+    denominators are S - f D.
 
     Attributes
     ----------
     risk : (n,) w exp(x beta), but for a constant.
     log_sum : sum of mass times log denominator.
-    s1, d1 : (k, p) sums of r x over the risk set and over the events.
     a, b : (k,) sums of mass / denominator, and of the same times f.
     alpha, beta, gamma : (k,) sums of mass f**q / denominator**2 for q = 0, 1, 2.
     """
 
     risk: Floats
     log_sum: float
-    s1: Floats
-    d1: Floats
     a: Floats
     b: Floats
     alpha: Floats
     beta: Floats
     gamma: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Hazards(Rates):
+    """The rates with s1 and d1, the (k, p) sums of r x over the risk set and over the events."""
+
+    s1: Floats
+    d1: Floats
 
 
 class PartialLikelihood:
@@ -139,6 +168,7 @@ class PartialLikelihood:
         self._event_sum = sample.x.T @ self._event_weight
         # Each cell has two bins: of those whose follow-up ends there, and of those with the event.
         self._bin = 2 * sample.place.last + sample.event
+        self._in_order = bool((np.diff(sample.place.last) >= 0).all())
 
     @property
     def p(self) -> int:
@@ -149,27 +179,35 @@ class PartialLikelihood:
         """Return the log likelihood, its gradient and the information."""
         eta = self.sample.x @ beta
         eta -= eta.max()
-        hazards = self._hazards(eta)
-        if not np.isfinite(hazards.log_sum):
+        rates = self._rates(eta)
+        if not np.isfinite(rates.log_sum):
             # exp(x beta) underflows: the step went far beyond where the likelihood can be told.
             nowhere = np.full(self.p, np.nan)
             return Slopes(loglik=-np.inf, score=nowhere, information=np.diag(nowhere))
-        lived = hazards.risk * self.exposure(hazards)
+        lived = rates.risk * self.exposure(rates)
         return Slopes(
-            loglik=float(self._event_weight @ eta) - hazards.log_sum,
+            loglik=float(self._event_weight @ eta) - rates.log_sum,
             score=self._event_sum - self.sample.x.T @ lived,
-            information=self._information(hazards, lived, None),
+            information=self._information(rates, lived, None),
         )
 
     def hazards(self, beta: Floats) -> Hazards:
         """Return the sums over the risk sets from which residuals and tests are made."""
         eta = self.sample.x @ beta
-        return self._hazards(eta - eta.max())
+        rates = self._rates(eta - eta.max())
+        pieces = sorted(self._moments(rates.risk), key=lambda piece: piece[0].start)
+        each = {field.name: getattr(rates, field.name) for field in fields(rates)}
+        return Hazards(
+            **each,
+            s1=np.concatenate([s1 for _, s1, _ in pieces]),
+            d1=np.concatenate([d1 for _, _, d1 in pieces]),
+        )
 
     def extension(self, beta: Floats, g: Floats) -> Extension:
         """Return the score and information of the model extended by x times g, per cell."""
         sample = self.sample
-        h = self.hazards(beta)
+        eta = sample.x @ beta
+        h = self._rates(eta - eta.max())
         weight = self._event_weight * g[sample.place.last]
         lived, once, twice = (h.risk * self.exposure(h, f) for f in (None, g, g**2))
         return Extension(
@@ -179,9 +217,9 @@ class PartialLikelihood:
             twice=self._information(h, twice, g**2),
         )
 
-    def exposure(self, hazards: Hazards, g: Floats | None = None) -> Floats:
+    def exposure(self, rates: Rates, g: Floats | None = None) -> Floats:
         """Return (n,) the hazard each patient lived through, each cell's counted `g` times."""
-        a, b = (hazards.a, hazards.b) if g is None else (g * hazards.a, g * hazards.b)
+        a, b = (rates.a, rates.b) if g is None else (g * rates.a, g * rates.b)
         place = self.sample.place
         total = place.cumulative(a)
         # Those with the event are spared a part of their own cell.
@@ -190,39 +228,42 @@ class PartialLikelihood:
             lived -= np.append(total - a, 0.0)[place.first]
         return lived
 
-    def _information(self, hazards: Hazards, lived: Floats, g: Floats | None) -> Floats:
+    def _information(self, rates: Rates, lived: Floats, g: Floats | None) -> Floats:
         """Return the information, each cell's counted `g` times; `lived` is the risk lived through.
 
         The sum over cells of a sum over the risk set is a sum over patients of the hazard each
         lived through, so no moment matrix is needed for any single time.
         """
-        h = hazards
         alpha, beta, gamma = (
-            each if g is None else g * each for each in (h.alpha, h.beta, h.gamma)
+            each if g is None else g * each for each in (rates.alpha, rates.beta, rates.gamma)
         )
-        squares = weighted_products(h.s1, alpha, h.s1)
-        if self.ties == "efron":
-            cross = weighted_products(h.s1, beta, h.d1)
-            squares += weighted_products(h.d1, gamma, h.d1) - (cross + cross.T)
+        squares = np.zeros((self.p, self.p))
+        for cells, s1, d1 in self._moments(rates.risk):
+            squares += weighted_products(s1, alpha[cells], s1)
+            shared = np.flatnonzero(beta[cells])
+            s1, d1, gamma_here = s1[shared], d1[shared], gamma[cells][shared]
+            cross = weighted_products(s1, beta[cells][shared], d1)
+            squares += weighted_products(d1, gamma_here, d1) - (cross + cross.T)
         information: Floats = weighted_products(self.sample.x, lived, self.sample.x) - squares
         return (information + information.T) / 2
 
-    def _hazards(self, eta: Floats) -> Hazards:
+    def _rates(self, eta: Floats) -> Rates:
         """Return the sums for linear predictors of which the largest is near 0."""
-        deaths = self.deaths
+        deaths, place = self.deaths, self.sample.place
         risk = np.exp(eta)
         risk *= self.sample.weight
-        at_risk, dying = self._moments(risk)
-        denominator = at_risk[0][deaths.cell] - deaths.fraction * dying[0][deaths.cell]
+        ended = sums(self._bin, risk, 2 * place.k)
+        dying, at_risk = ended[1::2], place.onward(ended[::2] + ended[1::2])
+        if place.first is not None:
+            at_risk = at_risk - _entering(place, risk)
+        denominator = at_risk[deaths.cell] - deaths.fraction * dying[deaths.cell]
         with np.errstate(divide="ignore", invalid="ignore"):
             log_sum = float(deaths.mass @ np.log(denominator))
             hazard = deaths.mass / denominator
             steep = hazard / denominator
-        return Hazards(
+        return Rates(
             risk=risk,
             log_sum=log_sum,
-            s1=at_risk[1:].T,
-            d1=dying[1:].T,
             a=self._per_cell(hazard),
             b=self._per_cell(hazard * deaths.fraction),
             alpha=self._per_cell(steep),
@@ -230,31 +271,61 @@ class PartialLikelihood:
             gamma=self._per_cell(steep * deaths.fraction**2),
         )
 
-    def _moments(self, risk: Floats) -> tuple[Floats, Floats]:
-        """Return (1 + p, k) sums of risk and of risk times x, over the risk sets and the events."""
+    def _moments(self, risk: Floats) -> Iterator[tuple[slice, Floats, Floats]]:
+        """Yield cells, and for each the (p,) sums of risk times x over the risk set and the events.
+
+        Few cells come at once, whatever the order of the patients. Many come in pieces, the last
+        first, if the patients are in the order of time: nothing of their size is ever held.
+        """
         place, x = self.sample.place, self.sample.x
-        bins = np.zeros((1 + self.p, 2 * place.k))
-        step = CHUNK if 8 * place.k <= CHUNK else risk.size
+        if place.k > FEW_CELLS and self._in_order and place.first is None:
+            yield from self._moments_in_order(risk)
+            return
+        bins = np.zeros((self.p, 2 * place.k))
+        step = CHUNK if place.k <= FEW_CELLS else risk.size
         for start in range(0, risk.size, step):
             rows = slice(start, start + step)
-            where, part = self._bin[rows], risk[rows]
-            bins[0] += np.bincount(where, part, minlength=bins.shape[1])
-            for column in range(self.p):
-                product = part * x[rows, column]
-                bins[1 + column] += np.bincount(where, product, minlength=bins.shape[1])
-        dying = bins[:, 1::2]
-        at_risk = place.onward((bins[:, ::2] + dying).T).T
+            _add_by_bin(self._bin[rows], risk[rows], x[rows], bins)
+        dying = bins[:, 1::2].T
+        at_risk = place.onward(bins[:, ::2].T + dying)
         if place.first is not None:
-            moments = np.column_stack([risk, risk[:, None] * x])
-            entering = sums(place.first, moments, place.k)
-            at_risk = at_risk - (place.onward(entering) - entering).T
-        return at_risk, dying
+            at_risk = at_risk - _entering(place, risk[:, None] * x)
+        yield slice(0, place.k), at_risk, dying
+
+    def _moments_in_order(self, risk: Floats) -> Iterator[tuple[slice, Floats, Floats]]:
+        place = self.sample.place
+        row = np.concatenate([[0], np.cumsum(np.bincount(place.last, minlength=place.k))])
+        for first, end in reversed(list(pairwise(place.starts.tolist()))):
+            carried = np.zeros((self.p, 1))
+            while end > first:
+                begin = max(first, end - FEW_CELLS // 2)
+                rows = slice(int(row[begin]), int(row[end]))
+                bins = np.zeros((self.p, 2 * (end - begin)))
+                _add_by_bin(self._bin[rows] - 2 * begin, risk[rows], self.sample.x[rows], bins)
+                ended = bins[:, ::2] + bins[:, 1::2]
+                ended[:, -1:] += carried
+                at_risk = np.ascontiguousarray(np.cumsum(ended[:, ::-1], axis=1)[:, ::-1])
+                yield slice(begin, end), at_risk.T, np.ascontiguousarray(bins[:, 1::2]).T
+                carried, end = at_risk[:, :1], begin
 
     def _per_cell(self, values: Floats) -> Floats:
         """Sum (m,) values of the terms by cell; the terms of a cell lie together."""
         deaths, total = self.deaths, np.zeros(self.sample.place.k)
         total[deaths.cell[deaths.starts]] = np.add.reduceat(values, deaths.starts)
         return total
+
+
+def _add_by_bin(where: Indices, risk: Floats, x: Floats, bins: Floats) -> None:
+    """Add risk times x to the (p, bins) sums."""
+    for total, column in zip(bins, x.T, strict=True):
+        total += np.bincount(where, risk * column, minlength=total.size)
+
+
+def _entering(place: Cells, values: Floats) -> Floats:
+    """Return the sum over those who enter after each cell, within its stratum."""
+    assert place.first is not None
+    entering = sums(place.first, values, place.k)
+    return place.onward(entering) - entering
 
 
 def weighted_products(a: Floats, weight: Floats, b: Floats) -> Floats:
