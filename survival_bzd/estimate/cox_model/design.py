@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import warnings
 from dataclasses import dataclass
 from itertools import pairwise
@@ -78,6 +79,9 @@ def design(formula: str, covariates: pd.DataFrame | None, usable: NDArray[np.boo
         If the formula cannot be read or names a column that is not there, if nobody is left, or
         if a covariate is not finite; those rows are named.
     """
+    plain = _plain(formula, covariates)
+    if plain is not None and covariates is not None:
+        return _of_columns(plain, covariates, usable, formula)
     parsed, needed = _parse(formula)
     available = [] if covariates is None else [str(name) for name in covariates.columns]
     unknown = sorted(needed - set(available))
@@ -88,12 +92,7 @@ def design(formula: str, covariates: pd.DataFrame | None, usable: NDArray[np.boo
             f"The covariates are: {', '.join(available) or 'none'}.",
         )
     kept = usable & covariates[sorted(needed)].notna().all(axis=1).to_numpy()
-    if not kept.any():
-        raise _bad_formula(
-            formula,
-            "somebody must have a value in every covariate of the formula",
-            "Leave a covariate out of the formula, or fill it in.",
-        )
+    _check_somebody(kept, formula)
     frame = _evaluated(parsed, covariates[kept], formula)
     matrix = frame.to_numpy(dtype=np.float64)
     spec = frame.model_spec.term_slices.items()
@@ -114,6 +113,65 @@ def design(formula: str, covariates: pd.DataFrame | None, usable: NDArray[np.boo
         coding=(frame.model_spec, order),
         variables=tuple(sorted(needed)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Numbers that stand for themselves, as in ``age + dose``: no formula needs working out."""
+
+    names: tuple[str, ...]
+
+    def get_model_matrix(self, covariates: pd.DataFrame, **_: object) -> pd.DataFrame:
+        """Return the columns, as a formula's specification does."""
+        return covariates[list(self.names)]
+
+
+def _plain(formula: str, covariates: pd.DataFrame | None) -> _Columns | None:
+    """Return the columns that the formula adds up if it does nothing else, and all are numbers."""
+    if covariates is None or not covariates.columns.is_unique:
+        return None
+    kinds = dict(zip(covariates.columns, covariates.dtypes, strict=True))
+    names = tuple(part.strip() for part in formula.split("+"))
+    for name in names:
+        kind = kinds.get(name)
+        number = isinstance(kind, np.dtype) and kind.kind in "fiu"
+        if not (number and name.isidentifier() and not keyword.iskeyword(name)):
+            return None
+    return _Columns(names) if len(set(names)) == len(names) else None
+
+
+def _of_columns(
+    columns: _Columns, covariates: pd.DataFrame, usable: NDArray[np.bool_], formula: str
+) -> Design:
+    """Make the design of columns that stand for themselves."""
+    names = columns.names
+    matrix = columns.get_model_matrix(covariates).to_numpy(dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        complete = bool(np.isfinite(matrix.sum(axis=0)).all())
+    kept = usable if complete else usable & ~np.isnan(matrix).any(axis=1)
+    _check_somebody(kept, formula)
+    if not kept.all():
+        matrix = matrix[kept]
+    if not complete:
+        _check_finite(matrix, formula, np.flatnonzero(kept))
+    return Design(
+        matrix=matrix,
+        names=names,
+        terms=tuple((name, (column,)) for column, name in enumerate(names)),
+        kept=kept,
+        coding=(columns, list(range(len(names)))),
+        variables=tuple(sorted(names)),
+    )
+
+
+def _check_somebody(kept: NDArray[np.bool_], formula: str) -> None:
+    """Refuse a formula whose covariates nobody has all of."""
+    if not kept.any():
+        raise _bad_formula(
+            formula,
+            "somebody must have a value in every covariate of the formula",
+            "Leave a covariate out of the formula, or fill it in.",
+        )
 
 
 def _evaluated(source: Any, covariates: pd.DataFrame, formula: str) -> Any:
