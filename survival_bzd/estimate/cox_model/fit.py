@@ -273,10 +273,14 @@ def _solve(problem: Problem, ties: str, penalty: str) -> _Solution:
     """Maximise the likelihood, find out whether it is monotone, and choose the penalty."""
     sample = problem.sample
     q = problem.columns.size
-    unpenalised: Unpenalised = (
-        ExactLikelihood(sample) if ties == "exact" else PartialLikelihood(sample, ties)
-    )
-    climbed = unpenalised if ties == "exact" else PartialLikelihood(problem.ordered, ties)
+    climbed: Unpenalised
+    if ties == "exact":
+        climbed = ExactLikelihood(sample)
+    elif ties == "efron":
+        climbed = problem.efron
+    else:
+        climbed = PartialLikelihood(problem.efron.sample, ties)
+    unpenalised = climbed if climbed.sample is sample else PartialLikelihood(sample, ties)
     start = problem.null if ties == "efron" else climbed.slopes(np.zeros(q))
     plain = maximise(climbed, np.zeros(q), np.arange(q), at=start)
     direction = monotone_direction(sample, plain.step)

@@ -175,6 +175,14 @@ class PartialLikelihood:
         """Number of coefficients."""
         return int(self.sample.x.shape[1])
 
+    def only(self, columns: Indices) -> PartialLikelihood:
+        """Return the likelihood of the model with some of the covariates."""
+        return (
+            self
+            if columns.size == self.p
+            else PartialLikelihood(self.sample.only(columns), self.ties)
+        )
+
     def slopes(self, beta: Floats) -> Slopes:
         """Return the log likelihood, its gradient and the information."""
         eta = self.sample.x @ beta

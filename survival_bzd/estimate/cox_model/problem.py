@@ -25,7 +25,7 @@ class Problem:
     design : names and terms of all coefficients.
     columns : those that are not determined by the ones before; the sample has only these.
     sample : covariates, events, weights and risk sets of the m patients who are used.
-    ordered : the same in order of time, or in any order where that makes no difference.
+    efron : the likelihood with Efron's ties of the same patients, in the order that is fastest.
     null : slopes at 0 of the likelihood with Efron's ties.
     time, entry : (m,) their follow-up, near-equal times merged.
     stratum : (m,) stratum of each, in the order of `strata`; None without strata.
@@ -39,7 +39,7 @@ class Problem:
     design: Design
     columns: Indices
     sample: Sample
-    ordered: Sample
+    efron: PartialLikelihood
     null: Slopes
     time: Floats
     entry: Floats | None
@@ -91,14 +91,14 @@ def prepare(
         weight=weight,
         place=cells(time, entry, stratum),
     )
-    ordered = sample.in_order_of_time()
-    null = PartialLikelihood(ordered, "efron").slopes(np.zeros(x.shape[1]))
+    efron = PartialLikelihood(sample.in_order_of_time(), "efron")
+    null = efron.slopes(np.zeros(x.shape[1]))
     columns = _informative(sample, null.information, formula)
     return Problem(
         design=model,
         columns=columns,
         sample=sample.only(columns),
-        ordered=ordered.only(columns),
+        efron=efron.only(columns),
         null=null.only(columns),
         time=time,
         entry=entry,
