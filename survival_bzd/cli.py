@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from survival_bzd.errors import SurvivalBzdError
+from survival_bzd.errors import NotEstimable, SurvivalBzdError
 
 if TYPE_CHECKING:
     from survival_bzd.report.table import Table
@@ -251,9 +251,21 @@ def km(
         loaded.tte, by=groups, limits=limits, confidence=level,
         cluster=loaded.labels[cluster] if cluster else None,
     )  # fmt: skip
-    means = restricted_mean(loaded.tte, by=groups, tau=tau, confidence=level)
+    no_mean: dict[str | None, str] = {}
+    try:
+        means = restricted_mean(loaded.tte, by=groups, tau=tau, confidence=level)
+    except NotEstimable as error:
+        # The curves do not need the mean: it is left open, and said why.
+        means, no_mean = (), {curve.group: str(error) for curve in curves}
+        _say(f"Warning: {error}")
     times = at or loaded.horizons
-    document = km_document(curves, at=times, restricted_means=means, left_out=len(loaded.left_out))
+    document = km_document(
+        curves,
+        at=times,
+        restricted_means=means,
+        no_mean=no_mean,
+        left_out=len(loaded.left_out),
+    )
     tables = km_tables(curves, at=times, restricted_means=means)
     _print(document, tables, form, output, loaded.study)
 

@@ -101,6 +101,16 @@ class TestKaplanMeier:
         assert "Left out 2 rows" in result.stderr
         assert "lines 3, 5" in result.stderr
 
+    def test_a_mean_beyond_the_follow_up_is_left_open_and_said_why(self):
+        stdin = "t,e\n5,1\n7,0\n"
+        result = run(
+            "km", "-", "--time", "t", "--event", "e", "--tau", "9", "--format", "json", stdin=stdin
+        )
+        mean = json.loads(result.stdout)["curves"][0]["rmst"]
+        assert mean["estimate"] is None
+        assert "follow-up ends at 7" in mean["reasons"]["estimate"]
+        assert "Warning" in result.stderr
+
     @pytest.mark.parametrize("form", ["table", "csv", "latex", "markdown"])
     def test_every_format(self, form):
         assert run("km", *ROWS, "--by", "grp", "--format", form).stdout.strip()

@@ -32,6 +32,7 @@ Document = dict[str, Any]
 
 _STEPS = ("time", "at_risk", "events", "censored", "survival", "std_error", "lower", "upper")
 _AT = ("time", "at_risk", "survival", "std_error", "lower", "upper")
+_RMST = ("tau", "estimate", "std_error", "lower", "upper")
 _WINDOW = ("lower_edge", "upper_edge", "events", "person_time", "rate", "lower", "upper")
 _TERM = ("coef", "std_error", "robust_std_error", "hazard_ratio", "lower", "upper", "p_value")
 
@@ -73,6 +74,7 @@ def km_document(
     *,
     at: Sequence[float] = (),
     restricted_means: Sequence[RestrictedMean] = (),
+    no_mean: Mapping[str | None, str] | None = None,
     left_out: int = 0,
 ) -> Document:
     """Write relapse-free curves as a JSON document.
@@ -82,6 +84,7 @@ def km_document(
     curves : one per group.
     at : times at which survival is given as well, in the curves' unit.
     restricted_means : of the same groups.
+    no_mean : group -> why it has none.
     left_out : rows that were left out because a value is missing.
 
     Returns
@@ -92,13 +95,18 @@ def km_document(
     """
     means = {mean.group: mean for mean in restricted_means}
     return {
-        "curves": [_curve(curve, at, means.get(curve.group)) for curve in curves],
+        "curves": [
+            _curve(curve, at, means.get(curve.group), (no_mean or {}).get(curve.group))
+            for curve in curves
+        ],
         "conventions": _curve_conventions(curves[0]) if curves else {},
         "left_out": left_out,
     }
 
 
-def _curve(curve: KaplanMeier, at: Sequence[float], mean: RestrictedMean | None) -> Document:
+def _curve(
+    curve: KaplanMeier, at: Sequence[float], mean: RestrictedMean | None, no_mean: str | None
+) -> Document:
     median = curve.median
     document: Document = {
         "group": curve.group,
@@ -114,7 +122,9 @@ def _curve(curve: KaplanMeier, at: Sequence[float], mean: RestrictedMean | None)
         "at": _survival_at(curve, at),
     }
     if mean is not None:
-        document["rmst"] = _limited(mean, ("tau", "estimate", "std_error", "lower", "upper"))
+        document["rmst"] = _limited(mean, _RMST)
+    elif no_mean is not None:
+        document["rmst"] = {**dict.fromkeys(_RMST), "reasons": dict.fromkeys(_RMST, no_mean)}
     document["steps"] = [
         _step({name: float(getattr(curve, name)[place]) for name in _STEPS})
         for place in range(len(curve.time))
