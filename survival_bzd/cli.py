@@ -432,7 +432,8 @@ def hazard(
     "--id",
     "patient",
     metavar="C",
-    help="Column of the patient, where one has several (entry, time] rows.",
+    help="Column of the patient, where one has several (entry, time] rows, which must not overlap; "
+    "errors are robust over patients if one has several events or weights are not whole.",
 )
 @_level
 @click.option(
@@ -462,6 +463,7 @@ def cox(
         loaded.tte, formula, ties=ties, penalty=penalty, limits=limits, confidence=level,
         strata=loaded.labels[strata] if strata else None,
         cluster=loaded.labels[cluster] if cluster else None,
+        patient=loaded.labels[patient] if patient else None,
     )  # fmt: skip
     for warning in fit.warnings:
         _say(f"Warning: {warning}")

@@ -7,6 +7,7 @@ from survival_bzd.estimate.cox_model.curves import CoxCurve, cox_curves
 from survival_bzd.estimate.cox_model.design import formula_variables
 from survival_bzd.estimate.cox_model.diagnostics import CoxResiduals, cox_residuals
 from survival_bzd.estimate.cox_model.fit import cox
+from survival_bzd.estimate.cox_model.pieces import check_pieces
 from survival_bzd.estimate.cox_model.proportional_hazards import PhTest
 from survival_bzd.estimate.cox_model.result import CoxFit
 from survival_bzd.estimate.description import Characteristic, describe
@@ -62,6 +63,7 @@ __all__ = [
     "SurvivalDifference",
     "Test",
     "bootstrap_survival",
+    "check_pieces",
     "conditional_survival",
     "confidence_bands",
     "cox",

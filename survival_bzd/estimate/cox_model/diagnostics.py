@@ -121,7 +121,7 @@ def cox_residuals(fit: CoxFit, kind: str, *, by: ArrayLike | None = None) -> Cox
     choice("kind", kind, (*OF_PATIENTS, *OF_COEFFICIENTS, *OF_EVENTS))
     problem = fit.problem
     _check(fit, kind, by)
-    rows = np.flatnonzero(problem.design.kept)
+    rows = problem.rows
     beta = fit.coef[problem.columns]
     likelihood = PartialLikelihood(problem.sample, "efron" if fit.ties == "efron" else "breslow")
     if kind in OF_EVENTS:
@@ -140,8 +140,11 @@ def cox_residuals(fit: CoxFit, kind: str, *, by: ArrayLike | None = None) -> Cox
         column = np.asarray(by)
         if column.shape != problem.design.kept.shape:
             raise ValueError(f"by has shape {column.shape}, the data {problem.design.kept.shape}")
-        groups, member = labels(column[problem.design.kept], rows.size, "by")
+        groups, member = labels(column[rows], rows.size, "by")
         rows = rows[:0]
+    elif fit.problem.design.coding is None:
+        # The follow-up was split because a coefficient changes with time: rows are put together.
+        rows, member = np.unique(rows, return_inverse=True)
     values = _of_rows(likelihood, beta, kind, member)
     return CoxResiduals(
         kind=kind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.estimate.concordance import concordance
+from survival_bzd.estimate.cox_model.changing import Change
 from survival_bzd.estimate.cox_model.exact import ExactLikelihood
 from survival_bzd.estimate.cox_model.firth import FirthLikelihood
 from survival_bzd.estimate.cox_model.likelihood import PartialLikelihood, Slopes
@@ -95,6 +97,8 @@ def cox(
     ties: str = "efron",
     strata: ArrayLike | None = None,
     cluster: ArrayLike | None = None,
+    patient: ArrayLike | None = None,
+    changing: Mapping[str, Change] | None = None,
     penalty: str = "none",
     limits: str | None = None,
     confidence: float = 0.95,
@@ -102,8 +106,8 @@ def cox(
 ) -> CoxFit:
     """Fit Cox's model: hazard ratios of covariates.
 
-    At risk at t are those with time >= t and, where there is a late entry, entry < t. Rows of one
-    patient, (entry, time] pieces of their follow-up, may be given with the patient as `cluster`.
+    At risk at t are those with time >= t and, where there is a late entry, entry < t. Covariates
+    that change during follow-up are given as several (entry, time] rows of one patient.
 
     Parameters
     ----------
@@ -118,6 +122,14 @@ def cox(
         A baseline hazard for each.
     cluster : (n,) labels, optional
         Rows that belong together; standard errors are then robust.
+    patient : (n,) labels, optional
+        Whose row it is. Rows of one patient must not overlap. As in R (`id`), errors are robust,
+        over patients, only if one of them has several events or a weight is not whole; pieces of a
+        patient with one event need no robust error.
+    changing : mapping of terms of the formula to ``"log"``, ``"identity"`` or times, optional
+        Coefficients that change with time, as R's ``tt(x)``: the model is extended by the term
+        times log(t) or t, or by what its coefficient changes by after each of the times. For this
+        the follow-up is split at the event times.
     penalty : {"none", "firth", "auto"}
         ``"auto"`` takes Firth's penalised likelihood where separation is found or events per
         parameter are fewer than 5.
@@ -144,7 +156,9 @@ def cox(
     Agrees with R ``coxph`` (eps = 1e-13) to 1e-6 relative, with its robust errors, concordance and
     ``cox.zph`` (``tests/reference/cox.json``). Where the likelihood is monotone R stops at some
     large coefficient; here the coefficient is infinite, and named. For exact ties the test of
-    proportional hazards is of the discrete likelihood itself; R takes Breslow's there.
+    proportional hazards is of the discrete likelihood itself; R takes Breslow's there. Rows of
+    patients and coefficients that change agree with R ``coxph(id =)`` and ``tt()``
+    (``tests/reference/cox_time.json``).
 
     References
     ----------
@@ -168,7 +182,9 @@ def cox(
     choice("penalty", penalty, ("none", "firth", "auto"))
     choice("transform", transform, TRANSFORMS)
     z = normal_quantile(confidence)
-    problem = prepare(tte, formula, strata, cluster)
+    problem = prepare(
+        tte, formula, strata=strata, cluster=cluster, patient=patient, changing=changing
+    )
     _check_combination(problem, ties, penalty, limits)
     solution = _solve(problem, ties, penalty)
     if limits is None:
