@@ -118,7 +118,7 @@ def bootstrap_survival(
 
     References
     ----------
-    .. [1] Efron B (1981). J Am Stat Assoc 76:312-319. doi:10.1080/01621459.1981.10477650
+    .. [1] Efron B (1981). J Am Stat Assoc 76:312-319. doi:10.2307/2287832
 
     Examples
     --------

@@ -104,7 +104,7 @@ def conditional_survival(
 
     References
     ----------
-    .. [1] Skuladottir H, Olsen JH (2003). J Clin Oncol 21:3035-3040. doi:10.1200/JCO.2003.04.521
+    .. [1] Skuladottir H, Olsen JH (2003). J Clin Oncol 21:3035-3040. PMID 12915592
     .. [2] Davis FG, McCarthy BJ, Freels S, Kupelian V, Bondy ML (1999). Cancer 85:485-491.
 
     Examples

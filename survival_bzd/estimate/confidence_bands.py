@@ -124,7 +124,7 @@ def confidence_bands(
 
     References
     ----------
-    .. [1] Nair VN (1984). Technometrics 26:265-275. doi:10.1080/00401706.1984.10487964
+    .. [1] Nair VN (1984). Technometrics 26:265-275. doi:10.2307/1267553
     .. [2] Hall WJ, Wellner JA (1980). Biometrika 67:133-143. doi:10.1093/biomet/67.1.133
     .. [3] Borgan O, Liestol K (1990). Scand J Stat 17:35-41.
     .. [4] Klein JP, Moeschberger ML (2003). Survival Analysis, 2nd ed., section 4.4. Springer.
