@@ -35,7 +35,7 @@ def concordance(
 
     References
     ----------
-    .. [1] Therneau T, Atkinson E (2020). Concordance. Vignette of the R package survival.
+    .. [1] Therneau T, Atkinson E (2023). Concordance. Vignette of the R package survival 3.5-3.
     """
     z = normal_quantile(confidence)
     weights = np.ones(risk.size) if weight is None else weight
