@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,52 +139,106 @@ class _Moments:
 
 def _running(group: Indices, key: Indices, streams: Floats) -> tuple[Floats, Floats]:
     """Return sums over those of the same group with a smaller key, and with one not larger."""
-    # One whole number to sort by: a sort of these costs a third of a sort by two keys.
-    order = np.argsort(group * (int(key.max()) + 1) + key)
-    total = np.concatenate([np.zeros((len(streams), 1)), streams[:, order].cumsum(axis=1)], axis=1)
-    new_group = np.diff(group[order], prepend=-1) != 0
-    new_key = new_group | (np.diff(key[order], prepend=-1) != 0)
-    ends = np.append(np.flatnonzero(new_key)[1:], group.size)
-    place = np.arange(group.size)
-    start = np.maximum.accumulate(np.where(new_group, place, 0))
-    run = np.maximum.accumulate(np.where(new_key, place, 0))
-    end = ends[np.cumsum(new_key) - 1]
+    keys = int(key.max()) + 1
+    code = group * keys + key
+    if (int(group.max()) + 1) * keys > 4 * code.size:
+        # One whole number to sort by: a sort of these costs a third of a sort by two keys.
+        order = np.argsort(code)
+        new = np.diff(code[order], prepend=-1) != 0
+        code = np.empty_like(order)
+        code[order] = np.cumsum(new) - 1
+        starts = np.diff(group[order[new]], prepend=-1) != 0
+        first = np.flatnonzero(starts)[np.cumsum(starts) - 1]
+    else:
+        first = np.repeat(np.arange(int(group.max()) + 1) * keys, keys)
     smaller, not_larger = np.empty_like(streams), np.empty_like(streams)
-    smaller[:, order] = total[:, run] - total[:, start]
-    not_larger[:, order] = total[:, end] - total[:, start]
+    for row, stream in enumerate(streams):
+        each = np.bincount(code, stream, minlength=first.size)
+        total = np.cumsum(each)
+        before = total - each
+        until = before[first]
+        smaller[row], not_larger[row] = (before - until)[code], (total - until)[code]
     return smaller, not_larger
 
 
 def _lower_before(when: Indices, height: Indices, streams: Floats) -> Floats:
-    """Return sums over those that are both earlier and lower.
+    """Return sums over those that are both earlier and lower."""
+    # Of one time, the highest first: then none is both earlier and lower.
+    order = np.argsort(when * (int(height.max()) + 1) - height)
+    found = np.empty_like(streams)
+    values = _compact(height[order])[None]
+    found[:, order] = _smaller_before(values, streams[:, None, order])[:, 0]
+    return found
 
-    From order of height to order of time by halves: at each level the moments of a block of time
-    are parted into its earlier and its later half, and each of the later half counts those of the
-    earlier half that stood before it. No search and no sort inside, only running sums.
+
+def _compact(values: Indices) -> NDArray[np.integer]:
+    """Return whole numbers in the smallest type: small ones are sorted and compared faster."""
+    return values.astype(np.min_scalar_type(int(values.max())))
+
+
+def _smaller_before(values: NDArray[np.integer], weights: Floats) -> Floats:
+    """Return for each value the weights of the smaller ones before it in its row.
+
+    A row is cut into pieces twice: along its places, and along its values. Those in an earlier
+    piece of places and a lower piece of values are read from a table of sums over both. What is
+    left are those in the same piece of places, and those in the same piece of values but another
+    of places: the same question about shorter rows.
+
+    Parameters
+    ----------
+    values : (q, m) whole numbers.
+    weights : (s, q, m) what is summed.
+
+    Returns
+    -------
+    (s, q, m) sums.
     """
-    size = when.size
-    place = np.empty(size, dtype=np.intp)
-    # Of one time, the highest first: then none is both earlier and lower. Likewise of one height.
-    place[np.argsort(when * (int(height.max()) + 1) - height)] = np.arange(size)
-    order = np.argsort(height * size - place)
-    at, values = place[order], streams[:, order]
-    found = np.zeros_like(values)
-    position = np.arange(size)
-    for bit in range(max(size - 1, 0).bit_length() - 1, -1, -1):
-        later = (at >> bit) & 1 == 1
-        start = (at >> (bit + 1)) << (bit + 1)
-        mass = np.zeros((len(streams), size + 1))
-        np.cumsum(np.where(later, 0.0, values), axis=1, out=mass[:, 1:])
-        found += np.where(later, mass[:, 1:] - mass[:, start], 0.0)
-        count = np.concatenate([[0], np.cumsum(~later)])
-        earlier = count[1:] - count[start]
-        target = np.where(later, position + (1 << bit) - earlier, start + earlier - 1)
-        at, values, found = _moved(at, target), _moved(values, target), _moved(found, target)
-    return found[:, place]
+    rows, size = values.shape
+    if size <= _SHORT:
+        return _smaller_before_by_pairs(values, weights)
+    length = max(_SHORT, round(size ** (2 / 3))) if size > _SHORT**2 else _SHORT
+    pieces = -(-size // length)
+    padded = pieces * length
+    if padded > size:
+        values = np.pad(values, ((0, 0), (0, padded - size)), constant_values=values.max())
+        weights = np.pad(weights, ((0, 0), (0, 0), (0, padded - size)))
+    # Of equal values the last comes first, so that none is smaller and before.
+    order = padded - 1 - np.argsort(values[:, ::-1], axis=1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(padded)[None], axis=1)
+    low = rank // length
+    cell = (np.arange(rows)[:, None] * pieces + np.arange(padded) // length) * pieces + low
+    short = (rows * pieces, length)
+    found = np.empty_like(weights)
+    along = _compact(order // length).reshape(short)
+    for stream, total in zip(weights, found, strict=True):
+        table = np.bincount(cell.ravel(), stream.ravel(), minlength=rows * pieces**2)
+        sums = table.reshape(rows, pieces, pieces).cumsum(axis=1).cumsum(axis=2)
+        before = np.zeros((rows, pieces + 1, pieces + 1))
+        before[:, 1:, 1:] = sums
+        total[...] = before[:, :-1, :-1].ravel()[cell]
+    streams = len(weights)
+    near = _smaller_before(values.reshape(short), weights.reshape(streams, *short))
+    found += near.reshape(weights.shape)
+    by_value = np.take_along_axis(weights, np.broadcast_to(order, weights.shape), axis=2)
+    level = _smaller_before(along, by_value.reshape(streams, *short)).reshape(weights.shape)
+    found += np.take_along_axis(level, np.broadcast_to(rank, weights.shape), axis=2)
+    return found[:, :, :size]
 
 
-def _moved(values: NDArray[Any], target: Indices) -> NDArray[Any]:
-    """Put the last axis where `target` says."""
-    moved = np.empty_like(values)
-    moved[..., target] = values
-    return moved
+_SHORT = 100
+"""Rows so short that comparing all pairs is the quickest."""
+
+
+def _smaller_before_by_pairs(values: NDArray[np.integer], weights: Floats) -> Floats:
+    """Answer the question for short rows by comparing each value with those before it."""
+    rows, size = values.shape
+    found = np.empty_like(weights)
+    before = np.tri(size, k=-1, dtype=np.bool_)
+    step = max(1, 60_000 // size**2)
+    for start in range(0, rows, step):
+        part = slice(start, start + step)
+        smaller = (values[part, None, :] < values[part, :, None]) & before
+        moved = np.moveaxis(weights[:, part], 0, -1)
+        found[:, part] = np.moveaxis(smaller.astype(np.float64) @ moved, -1, 0)
+    return found

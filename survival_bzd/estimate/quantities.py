@@ -166,7 +166,7 @@ def _distinct(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     least, span = codes.min(), int(codes.max()) - int(codes.min())
     if span >= max(1000, codes.size):
         return np.unique(column, return_inverse=True)
-    shifted = (codes - least).astype(np.intp, copy=False)
+    shifted = (codes - least if least else codes).astype(np.intp, copy=False)
     seen = np.bincount(shifted) > 0
     distinct = (np.flatnonzero(seen).astype(codes.dtype) + least).astype(column.dtype)
     return distinct, shifted if seen.all() else (np.cumsum(seen) - 1)[shifted]

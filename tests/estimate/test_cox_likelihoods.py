@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.estimate import cox
-from survival_bzd.estimate.concordance import concordance
+from survival_bzd.estimate.concordance import _smaller_before, concordance
 from survival_bzd.estimate.cox_model.exact import ExactLikelihood
 from survival_bzd.estimate.cox_model.firth import FirthLikelihood
 from survival_bzd.estimate.cox_model.likelihood import PartialLikelihood, Sample
@@ -255,3 +255,13 @@ def test_concordance_without_comparable_patients_is_not_estimable():
     found = concordance(np.array([0.0, 1.0]), np.array([True, True]), place)
     assert math.isnan(found.estimate)
     assert found.reason == "not estimable: no two patients are comparable"
+
+
+@pytest.mark.parametrize("size", [1, 99, 100, 101, 2_345, 12_345])
+def test_those_smaller_and_before_are_counted_in_rows_of_any_length(size):
+    rng = np.random.default_rng(size)
+    values = rng.integers(0, max(1, size // 3), size)
+    weights = rng.uniform(0.5, 2, (2, size))
+    found = _smaller_before(values[None], weights[:, None])[:, 0]
+    before = np.tri(size, k=-1, dtype=bool) & (values[None, :] < values[:, None])
+    np.testing.assert_allclose(found, weights @ before.T, rtol=1e-12, atol=1e-9)
