@@ -257,8 +257,9 @@ def test_concordance_without_comparable_patients_is_not_estimable():
     assert found.reason == "not estimable: no two patients are comparable"
 
 
-@pytest.mark.parametrize("size", [1, 99, 100, 101, 2_345, 12_345])
-def test_those_smaller_and_before_are_counted_in_rows_of_any_length(size):
+@pytest.mark.parametrize("size", [1, 9, 10, 11, 99, 101, 2_345])
+def test_those_smaller_and_before_are_counted_in_rows_of_any_length(size, monkeypatch):
+    monkeypatch.setattr("survival_bzd.estimate.concordance._SHORT", 10)
     rng = np.random.default_rng(size)
     values = rng.integers(0, max(1, size // 3), size)
     weights = rng.uniform(0.5, 2, (2, size))
