@@ -123,7 +123,8 @@ class _Columns:
 
     def get_model_matrix(self, covariates: pd.DataFrame, **_: object) -> pd.DataFrame:
         """Return the columns, as a formula's specification does."""
-        return covariates[list(self.names)]
+        alone = tuple(covariates.columns) == self.names
+        return covariates if alone else covariates[list(self.names)]
 
 
 def _plain(formula: str, covariates: pd.DataFrame | None) -> _Columns | None:
