@@ -6,8 +6,10 @@ from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_ba
 from survival_bzd.estimate.cox_model.curves import CoxCurve, cox_curves
 from survival_bzd.estimate.cox_model.design import formula_variables
 from survival_bzd.estimate.cox_model.diagnostics import CoxResiduals, cox_residuals
+from survival_bzd.estimate.cox_model.elastic_net import CoxPath, cox_path
 from survival_bzd.estimate.cox_model.fit import cox
 from survival_bzd.estimate.cox_model.pieces import check_pieces
+from survival_bzd.estimate.cox_model.pooling import PooledCox, pool
 from survival_bzd.estimate.cox_model.proportional_hazards import PhTest
 from survival_bzd.estimate.cox_model.result import CoxFit
 from survival_bzd.estimate.description import Characteristic, describe
@@ -43,6 +45,7 @@ __all__ = [
     "ConfidenceBand",
     "CoxCurve",
     "CoxFit",
+    "CoxPath",
     "CoxResiduals",
     "Estimate",
     "ExactLogRank",
@@ -54,6 +57,7 @@ __all__ = [
     "NelsonAalen",
     "PairwiseLogRank",
     "PhTest",
+    "PooledCox",
     "Proportion",
     "RestrictedMean",
     "RestrictedMeanDifference",
@@ -68,6 +72,7 @@ __all__ = [
     "confidence_bands",
     "cox",
     "cox_curves",
+    "cox_path",
     "cox_residuals",
     "describe",
     "exact_logrank",
@@ -81,6 +86,7 @@ __all__ = [
     "max_combo",
     "nelson_aalen",
     "pairwise_logrank",
+    "pool",
     "proportion",
     "restricted_mean",
     "restricted_mean_difference",
