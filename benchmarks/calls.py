@@ -83,6 +83,58 @@ def _survival_bzd_cox(columns: Columns, kind: str, x: str) -> Once:
     return lambda: float(cox(TimeToEvent(time, event, covariates=frame), formula).coef[0])
 
 
+def _survival_bzd_bootstrap(columns: Columns) -> Once:
+    from survival_bzd import TimeToEvent
+    from survival_bzd.estimate.bootstrap import bootstrap_survival
+
+    time, event = columns["days"], columns["event"]
+    return lambda: float(bootstrap_survival(TimeToEvent(time, event), [300.0])[0].lower[0])
+
+
+def _lifelines_bootstrap(columns: Columns) -> Once:
+    from lifelines import KaplanMeierFitter
+
+    time, event = columns["days"], columns["event"]
+    return _loop(
+        time.size, lambda rows: float(KaplanMeierFitter().fit(time[rows], event[rows]).predict(300))
+    )
+
+
+def _statsmodels_bootstrap(columns: Columns) -> Once:
+    from statsmodels.duration.survfunc import SurvfuncRight
+
+    time, event = columns["days"], columns["event"].astype(np.int64)
+
+    def one(rows: NDArray[np.int64]) -> float:
+        curve = SurvfuncRight(time[rows], event[rows])
+        return _at(300, curve.surv_times, curve.surv_prob)
+
+    return _loop(time.size, one)
+
+
+def _rust_bootstrap(columns: Columns) -> Once:
+    from survival._survival import survfitkm
+
+    time, event = columns["days"], columns["event"].astype(np.int32)
+
+    def one(rows: NDArray[np.int64]) -> float:
+        curve = survfitkm(time[rows], event[rows])
+        return _at(300, np.asarray(curve.time), np.asarray(curve.surv))
+
+    return _loop(time.size, one)
+
+
+def _loop(n: int, one: Callable[[NDArray[np.int64]], float]) -> Once:
+    """Draw the patients again 1,000 times and estimate each time, as one does without support."""
+
+    def once() -> float:
+        rng = np.random.default_rng(1)
+        drawn = [one(rng.integers(0, n, n)) for _ in range(1000)]
+        return float(np.nanquantile(drawn, 0.025))
+
+    return once
+
+
 def _lifelines_km(columns: Columns, kind: str) -> Once:
     from lifelines import KaplanMeierFitter
 
@@ -301,6 +353,8 @@ def _calls() -> dict[tuple[str, str], Callable[[Columns], Once]]:
                     found[peer, f"{work}_{kind}"] = _of(globals()[f"_{peer}_{work}"], kind)
             for x in ("x5", "x20"):
                 found[peer, f"cox_{x}_{kind}"] = _of(globals()[f"_{peer}_cox"], kind, x)
+    for peer in ("survival_bzd", "lifelines", "statsmodels", "rust"):
+        found[peer, "bootstrap"] = globals()[f"_{peer}_bootstrap"]
     for kind in ("days", "continuous"):
         for x in ("x5", "x20"):
             found["rust kernel", f"cox_{x}_{kind}"] = _of(_rust_kernel_cox, kind, x)

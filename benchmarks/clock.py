@@ -15,6 +15,9 @@ from benchmarks.calls import CALLS, FLOORS, Columns
 ENOUGH = 0.5
 """CPU seconds of repeats after which the least is taken."""
 
+LONG = 5.0
+"""CPU seconds from which a call is not repeated, nor its memory measured."""
+
 
 def main() -> None:
     """Print for each size how long the call took, what it answered and what memory it needed."""
@@ -34,18 +37,18 @@ def main() -> None:
             "n": columns.n,
             "seconds": seconds,
             "answer": float(answer),
-            "memory": peak(once) / columns.read_bytes,
+            "memory": peak(once) / columns.read_bytes if seconds < LONG else None,
         }
         print(json.dumps(line), flush=True)
-        # The next cohort is about ten times this one: a warm-up, a repeat and the memory.
-        if 30 * seconds > options.limit:
+        # The next cohort is about ten times this one.
+        if 10 * seconds > options.limit:
             sys.exit()
 
 
 def best_of(once: Callable[[], float]) -> float:
     """Return the least CPU seconds of a call, over repeats; short calls are timed in bundles."""
     bundle, least, spent, repeats = 1, float("inf"), 0.0, 0
-    while repeats < 3 or (spent < ENOUGH and repeats < 15):
+    while (repeats < 3 or (spent < ENOUGH and repeats < 15)) and spent < LONG:
         begin = time.process_time()
         for _ in range(bundle):
             once()
@@ -54,8 +57,6 @@ def best_of(once: Callable[[], float]) -> float:
             bundle *= 4
             continue
         least, spent, repeats = min(least, took / bundle), spent + took, repeats + 1
-        if spent > 20:
-            break
     return least
 
 

@@ -35,6 +35,8 @@ TARGETS = (
     Target("cox_x20_days", 1_000_000, 6),
     Target("cox_x20_days", 1_000_000, 1, kernel=True),
     Target("cox_x20_continuous", 1_000_000, 3, kernel=True),
+    Target("bootstrap", 22, 100),
+    Target("bootstrap", 10_000, 100),
     Target("km_days", 22, seconds=0.001),
     Target("cox_x5_days", 22, seconds=0.001),
 )
