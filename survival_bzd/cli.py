@@ -330,7 +330,7 @@ def compare(
     )
     from survival_bzd.report.comparisons import difference_rows, max_combo_rows, pairwise_rows
     from survival_bzd.report.documents import compare_document, compare_tables
-    from survival_bzd.report.listings import listing
+    from survival_bzd.report.listings import listing, worded
 
     loaded = _load(data, given, [by, strata])
     tte, groups = loaded.tte, loaded.labels[by]
@@ -358,7 +358,7 @@ def compare(
         )
     for key, (title, rows) in further.items():
         document[key] = rows
-        tables.append(listing(key, title, rows))
+        tables.append(worded(listing(key, title, rows)))
     _print(document, tables, form, output, loaded.study)
 
 
@@ -374,19 +374,32 @@ def rmst(
     **given: Any,
 ) -> None:  # fmt: skip
     """Restricted mean times free of relapse, and how those of the groups differ."""
-    from survival_bzd.estimate import restricted_mean, restricted_mean_difference
+    from survival_bzd.estimate import (
+        restricted_mean,
+        restricted_mean_difference,
+        restricted_mean_ratio,
+    )
+    from survival_bzd.report.comparisons import ratio_rows
     from survival_bzd.report.documents import rmst_document, rmst_tables
+    from survival_bzd.report.listings import listing, worded
 
     loaded = _load(data, given, [by])
     groups = loaded.labels[by] if by else None
     means = restricted_mean(loaded.tte, by=groups, tau=tau, confidence=level)
     differences = (
         restricted_mean_difference(loaded.tte, groups, tau=tau, confidence=level)
-        if groups is not None
+        if groups is not None and len(means) > 1
         else ()
     )
     document = rmst_document(means, differences, left_out=len(loaded.left_out))
-    _print(document, rmst_tables(means, differences), form, output, loaded.study)
+    tables = list(rmst_tables(means, differences))
+    if differences and all(mean.estimate > 0 for mean in means):
+        ratios = restricted_mean_ratio(loaded.tte, groups, tau=tau, confidence=level)
+        document["ratios"] = ratio_rows(ratios)
+        tables.append(
+            worded(listing("ratios", "Ratios of the restricted means", document["ratios"]))
+        )
+    _print(document, tables, form, output, loaded.study)
 
 
 @main.command()

@@ -178,6 +178,7 @@ def test_rmst_gives_the_difference_of_two_groups():
     found = document("rmst", *ROWS, "--by", "grp")
     first, second = (mean["estimate"] for mean in found["restricted_means"])
     assert_allclose(found["differences"][0]["estimate"], second - first, rtol=1e-12)
+    assert_allclose(found["ratios"][0]["estimate"], second / first, rtol=1e-12)
 
 
 def test_hazard_counts_every_relapse_once():

@@ -31,8 +31,10 @@ from survival_bzd.estimate.quantities import Estimate, Test
 from survival_bzd.estimate.restricted_mean import (
     RestrictedMean,
     RestrictedMeanDifference,
+    RestrictedMeanRatio,
     restricted_mean,
     restricted_mean_difference,
+    restricted_mean_ratio,
 )
 from survival_bzd.estimate.smoothed_hazard import SmoothedHazard, smoothed_hazard
 from survival_bzd.estimate.survival_difference import SurvivalDifference, survival_difference
@@ -61,6 +63,7 @@ __all__ = [
     "Proportion",
     "RestrictedMean",
     "RestrictedMeanDifference",
+    "RestrictedMeanRatio",
     "RiskTable",
     "SmoothedHazard",
     "SurvivalAt",
@@ -90,6 +93,7 @@ __all__ = [
     "proportion",
     "restricted_mean",
     "restricted_mean_difference",
+    "restricted_mean_ratio",
     "smoothed_hazard",
     "survival_difference",
 ]

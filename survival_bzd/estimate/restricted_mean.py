@@ -64,6 +64,33 @@ class RestrictedMeanDifference:
     unit: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictedMeanRatio:
+    """How many times as long the mean relapse-free time is in `group` as in `reference`.
+
+    Attributes
+    ----------
+    group, reference : labels of the two groups.
+    tau : the common horizon, in `unit`.
+    estimate, lower, upper : the ratio and its limits, normal on the logarithm.
+    log_std_error : standard error of the logarithm.
+    p_value : of a ratio of 1.
+    confidence : coverage of the limits.
+    unit : unit of time.
+    """
+
+    group: str
+    reference: str
+    tau: float
+    estimate: float
+    log_std_error: float
+    lower: float
+    upper: float
+    p_value: float
+    confidence: float
+    unit: str
+
+
 def restricted_mean(
     tte: TimeToEvent,
     *,
@@ -202,6 +229,76 @@ def restricted_mean_difference(
             )
         )
     return tuple(differences)
+
+
+def restricted_mean_ratio(
+    tte: TimeToEvent,
+    by: ArrayLike,
+    *,
+    tau: float | None = None,
+    confidence: float = 0.95,
+) -> tuple[RestrictedMeanRatio, ...]:
+    r"""Divide the mean relapse-free time of each group by that of the first.
+
+    The logarithm has the variance :math:`(s_1 / m_1)^2 + (s_0 / m_0)^2` by the delta method.
+
+    Parameters
+    ----------
+    tte, tau, confidence
+        As for `restricted_mean`.
+    by : (n,) labels
+        The first label in order is the reference.
+
+    Returns
+    -------
+    tuple of RestrictedMeanRatio
+        One for each group but the first.
+
+    Raises
+    ------
+    NotEstimable
+        If there is one group only, a mean is 0, or `tau` is beyond the follow-up of a group.
+
+    References
+    ----------
+    .. [1] Royston P, Parmar MKB (2013). BMC Med Res Methodol 13:152.
+           doi:10.1186/1471-2288-13-152
+
+    Examples
+    --------
+    >>> from survival_bzd.endpoint.time_to_event import TimeToEvent
+    >>> tte = TimeToEvent([10, 20, 30, 40], [1, 1, 1, 1])
+    >>> (ratio,) = restricted_mean_ratio(tte, ["a", "b", "a", "b"], tau=20)
+    >>> round(ratio.estimate, 4)
+    1.3333
+    """
+    z = normal_quantile(confidence)
+    reference, *others = restricted_mean(tte, tau=tau, by=by, confidence=confidence)
+    if not others:
+        raise NotEstimable("There is one group only; a ratio needs two.")
+    ratios = []
+    for other in others:
+        if not (reference.estimate > 0 and other.estimate > 0):
+            raise NotEstimable("A mean relapse-free time is 0; a ratio needs more than that.")
+        log_ratio = math.log(other.estimate / reference.estimate)
+        error = math.hypot(
+            other.std_error / other.estimate, reference.std_error / reference.estimate
+        )
+        ratios.append(
+            RestrictedMeanRatio(
+                group=str(other.group),
+                reference=str(reference.group),
+                tau=other.tau,
+                estimate=math.exp(log_ratio),
+                log_std_error=error,
+                lower=math.exp(log_ratio - z * error),
+                upper=math.exp(log_ratio + z * error),
+                p_value=math.erfc(abs(log_ratio) / error / math.sqrt(2)) if error else math.nan,
+                confidence=confidence,
+                unit=tte.unit,
+            )
+        )
+    return tuple(ratios)
 
 
 def _area(counts: RiskSets, tau: float, label: str | None, unit: str) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Further tests between groups as rows: pairwise, at fixed times, the largest of four."""
+"""Further comparisons of groups as rows: pairs, fixed times, ratios, the largest of four."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from survival_bzd.report.table import Value
 
 if TYPE_CHECKING:
-    from survival_bzd.estimate import MaxCombo, PairwiseLogRank, SurvivalDifference
+    from survival_bzd.estimate import (
+        MaxCombo,
+        PairwiseLogRank,
+        RestrictedMeanRatio,
+        SurvivalDifference,
+    )
 
 Rows = list[dict[str, Value]]
 
@@ -44,6 +49,23 @@ def difference_rows(differences: Sequence[SurvivalDifference]) -> Rows:
             "reason": one.reason,
         }
         for one in differences
+    ]
+
+
+def ratio_rows(ratios: Sequence[RestrictedMeanRatio]) -> Rows:
+    """Return one row per group: its restricted mean time over that of the first."""
+    return [
+        {
+            "group": one.group,
+            "reference": one.reference,
+            "tau": one.tau,
+            "estimate": one.estimate,
+            "log_std_error": _defined(one.log_std_error),
+            "lower": _defined(one.lower),
+            "upper": _defined(one.upper),
+            "p_value": _defined(one.p_value),
+        }
+        for one in ratios
     ]
 
 

@@ -193,7 +193,7 @@ def km_tables(
     ]
     table = Table(
         key="km",
-        title=f"Free of {curves[0].label}: Kaplan-Meier",
+        title=f"Kaplan-Meier: {curves[0].label}",
         header=(
             *(("Group",) if grouped else ()),
             f"Time ({curves[0].unit})",

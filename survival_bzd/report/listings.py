@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from survival_bzd.report.rounding import p_value
 from survival_bzd.report.table import Table, Value, columns_of
 
 if TYPE_CHECKING:
@@ -59,6 +61,34 @@ def _value(value: Any) -> Value:
             return None
         return int(value) if value.is_integer() else value
     return value if isinstance(value, int | str) else str(value)
+
+
+def worded(table: Table) -> Table:
+    """Return a listing as readers want it: heads in words, numbers short, p as usual."""
+    places = [place for place, name in enumerate(table.header) if name.startswith("p_")]
+    by_name = dict(table.columns)
+    kept = [
+        place
+        for place, name in enumerate(table.header)
+        if any(value not in ("", None) for value in by_name[name])
+    ]
+    rows = tuple(
+        tuple(_short(by_name[table.header[place]][number], is_p=place in places) for place in kept)
+        for number in range(len(table.rows))
+    )
+    heads = (table.header[place].replace("_", " ") for place in kept)
+    return replace(
+        table,
+        header=tuple(head[:1].upper() + head[1:] for head in heads),
+        rows=rows,
+        align="".join(table.align[place] for place in kept),
+    )
+
+
+def _short(value: Value, *, is_p: bool) -> str:
+    if isinstance(value, float):
+        return p_value(value) if is_p else f"{value:.4g}"
+    return _text(value)
 
 
 def _text(value: Value) -> str:

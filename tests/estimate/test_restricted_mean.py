@@ -2,12 +2,17 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, NotEstimable
-from survival_bzd.estimate import restricted_mean, restricted_mean_difference
+from survival_bzd.estimate import (
+    restricted_mean,
+    restricted_mean_difference,
+    restricted_mean_ratio,
+)
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "restricted_mean.json").read_text(encoding="utf-8")
@@ -68,3 +73,22 @@ def test_difference_and_its_error():
 def test_tau_must_be_more_than_zero():
     with pytest.raises(BadInput, match="more than zero"):
         restricted_mean(TimeToEvent([1], [1]), tau=0)
+
+
+def test_the_ratio_is_that_of_the_means_with_limits_by_the_delta_method():
+    tte = TimeToEvent([3, 8, 12, 20, 5, 9, 16, 22], [1, 0, 1, 1, 1, 1, 0, 1])
+    by = ["a"] * 4 + ["b"] * 4
+    first, second = restricted_mean(tte, by=by, tau=15)
+    (ratio,) = restricted_mean_ratio(tte, by, tau=15)
+    (swapped,) = restricted_mean_ratio(tte, ["b"] * 4 + ["a"] * 4, tau=15)
+    assert_allclose(ratio.estimate, second.estimate / first.estimate, rtol=1e-12)
+    relative = [one.std_error / one.estimate for one in (first, second)]
+    assert_allclose(ratio.log_std_error, np.hypot(*relative), rtol=1e-12)
+    assert_allclose([ratio.lower, ratio.upper], [1 / swapped.upper, 1 / swapped.lower], rtol=1e-12)
+
+
+def test_a_ratio_needs_two_groups_and_means_above_0():
+    with pytest.raises(NotEstimable, match="two"):
+        restricted_mean_ratio(TimeToEvent([3, 8], [1, 1]), ["a", "a"])
+    with pytest.raises(NotEstimable, match="is 0"):
+        restricted_mean_ratio(TimeToEvent([0, 8], [1, 1]), ["a", "b"], tau=5)
