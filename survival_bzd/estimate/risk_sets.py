@@ -241,7 +241,11 @@ def risk_sets(
 def _each_once(time: Floats, event: NDArray[np.bool_], *, merge: bool) -> RiskSets:
     """Count patients without weights or late entries."""
     levels, (censored, events) = tally(time, event.view(np.int8), 2, merge=merge)
-    at_risk = np.cumsum((censored + events)[::-1])[::-1]
+    ended = censored + events
+    # Everybody less those who ended before: whole numbers, so nothing is lost.
+    at_risk = np.cumsum(ended)
+    np.subtract(ended, at_risk, out=at_risk)
+    at_risk += time.size
     return RiskSets(
         time=levels,
         at_risk=at_risk,

@@ -64,19 +64,25 @@ def _by_sorting(
     ordered, kind = _sorted(time, kind, kinds)
     new = np.empty(time.size, dtype=np.bool_)
     new[0] = True
-    gap = np.diff(ordered)
-    np.greater(gap, 0.0, out=new[1:])
+    np.greater(ordered[1:], ordered[:-1], out=new[1:])
     if merge:
         distinct = ordered if new.all() else ordered[new]
-        np.greater(gap, NEAR * max(1.0, float(distinct.mean())), out=new[1:])
-    if new.all():
-        return ordered, np.equal.outer(np.arange(kinds, dtype=kind.dtype), kind).astype(np.float64)
-    cell = np.cumsum(new) - 1
-    cell *= kinds
-    cell += kind
-    levels = ordered[new]
-    table = np.bincount(cell, minlength=levels.size * kinds).reshape(-1, kinds).T
-    return levels, table.astype(np.float64, order="C")
+        apart = NEAR * max(1.0, float(distinct.mean()))
+        for start in range(0, time.size, CHUNK):
+            gap = np.diff(ordered[start : start + CHUNK + 1])
+            np.greater(gap, apart, out=new[start + 1 : start + 1 + gap.size])
+    levels = ordered if new.all() else ordered[new]
+    table = np.zeros((kinds, levels.size))
+    last = -1
+    for start in range(0, time.size, CHUNK):
+        cell: NDArray[np.intp] = np.cumsum(new[start : start + CHUNK], dtype=np.intp)
+        first, last = last + int(cell[0]), last + int(cell[-1])
+        cell -= cell[0]
+        cell *= kinds
+        cell += kind[start : start + CHUNK]
+        counts = np.bincount(cell, minlength=(last - first + 1) * kinds)
+        table[:, first : last + 1] += counts.reshape(-1, kinds).T
+    return levels, table
 
 
 def _sorted(
@@ -98,7 +104,10 @@ def _sorted(
     small = np.uint8 if kinds <= 256 else np.uint32
     bits |= kind.astype(small, copy=False)
     bits.sort()
-    below: NDArray[np.integer] = (bits & np.uint64((1 << room) - 1)).astype(small)
-    bits >>= np.uint64(room)
-    bits += least
+    below: NDArray[np.integer] = np.empty(time.size, dtype=small)
+    for start in range(0, time.size, CHUNK):
+        part = bits[start : start + CHUNK]
+        below[start : start + CHUNK] = part & np.uint64((1 << room) - 1)
+        part >>= np.uint64(room)
+        part += least
     return bits.view(np.float64), below
