@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from survival_bzd.report.figures import omitted_figures
 from survival_bzd.report.rounding import RATE_PER, digits, listed, person_unit
-from survival_bzd.report.wording import AT_RISK_NOTE
+from survival_bzd.report.wording import at_risk_note
 
 if TYPE_CHECKING:
     from survival_bzd.report.paper_results import EndpointFacts, PaperResults
@@ -27,7 +27,7 @@ def _estimators(results: PaperResults) -> dict[str, str]:
     used = {
         "limits": curve.limits,
         "confidence": digits(curve.confidence),
-        "at_risk": AT_RISK_NOTE,
+        "at_risk": at_risk_note(results.tte),
         "fractions": "between 0 and 1; .percent, and .lower and .upper beside it, in percent",
     }
     if results.tte.unit == "days":
@@ -52,6 +52,7 @@ def _rules(endpoint: EndpointFacts) -> dict[str, str]:
     """Return the rules of the endpoint."""
     if not endpoint.origin:
         return {"endpoint": endpoint.label, "times": "as supplied, one row per patient"}
+    late = {} if endpoint.entry is None else {"entry": endpoint.entry}
     return {
         "endpoint": endpoint.label,
         "origin": _rule(endpoint.origin, "at"),
@@ -65,6 +66,7 @@ def _rules(endpoint: EndpointFacts) -> dict[str, str]:
         "competing": ", ".join(endpoint.competing) or "none",
         "population": endpoint.population,
         "end": endpoint.end,
+        **late,
     }
 
 

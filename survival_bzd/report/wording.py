@@ -31,6 +31,7 @@ FEW_AT_RISK = 5
 AT_RISK_NOTE = (
     "Number at risk at t: patients followed to t or longer, those who relapse at t included"
 )
+"""Where nobody enters late; see `at_risk_note`."""
 
 ORIGINS = {
     "confirmed_abstinence": "confirmed abstinence",
@@ -155,6 +156,12 @@ def group_words(by: str | None, group: str | None) -> str:
 def outcome_words(tte: TimeToEvent, event: int) -> str:
     """Name an event code."""
     return "censored" if event == 0 else spaced(tte.causes[event - 1])
+
+
+def at_risk_note(tte: TimeToEvent) -> str:
+    """Say who is counted at risk, of patients who enter late too where there are any."""
+    late = tte.entry is not None and bool((tte.entry == tte.entry).any())
+    return AT_RISK_NOTE + ("; who enters late counts after the entry" if late else "")
 
 
 def patient_names(tte: TimeToEvent) -> list[str]:

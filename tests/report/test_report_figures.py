@@ -186,3 +186,35 @@ def test_files_carry_fonts_and_no_date(files: dict[str, Artefact]):
         assert b"dc:date" not in svg
         assert re.search(rb"<title>.", svg) or b"dc:title" in svg
         assert files[f"figures/{key}.png"].content.startswith(b"\x89PNG")
+
+
+def test_a_band_lasts_as_long_as_its_limits(drawn: Sheets):
+    # The limits of the last piece are open where survival reaches 0; those before it are not.
+    tte = TimeToEvent([34, 130, 140], [1, 0, 1], unit="days")
+    paper_figures(bare(tte))
+    corners = [
+        corner
+        for band in drawn["relapse_free"].canvas.axes[0].collections
+        for path in band.get_paths()
+        for corner in path.vertices[:, 0].tolist()
+    ]
+    assert_allclose([min(corners) * 30.4375, max(corners) * 30.4375], [34, 140], rtol=1e-12)
+
+
+def test_who_enters_late_is_drawn_at_risk_from_then(results: PaperResults, drawn: Sheets):
+    tte = results.tte
+    late = dataclasses.replace(tte, entry=np.array([10.0, *[np.nan] * (tte.n - 1)]))
+    paper_figures(dataclasses.replace(results, tte=late))
+    bars = drawn["swimmer"].canvas.axes[0].patches
+    starts = [bar.get_x() * 30.4375 for bar in bars[: tte.n]]
+    assert_allclose(starts, [10, *[0] * (tte.n - 1)])
+    for key, words in (("swimmer", "a later entry"), ("relapse_free", "who enters late")):
+        assert words in " ".join(text.get_text() for text in texts(drawn[key])).replace("\n", " ")
+
+
+def test_patients_without_a_row_are_counted(results: PaperResults, drawn: Sheets):
+    assert results.trace is not None
+    seen = results.trace[results.trace["patient_id"] != "c10"]
+    paper_figures(dataclasses.replace(results, trace=seen))
+    words = " ".join(text.get_text() for text in texts(drawn["swimmer"]))
+    assert "not drawn: 1 patient." in words.replace("\n", " ")

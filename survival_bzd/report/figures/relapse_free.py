@@ -29,8 +29,8 @@ from survival_bzd.report.figures.sizes import Size, size_named
 from survival_bzd.report.rounding import count, counted, displayed, level, listed, with_p
 from survival_bzd.report.time_axis import Tick, axis_ticks
 from survival_bzd.report.wording import (
-    AT_RISK_NOTE,
     FEW_AT_RISK,
+    at_risk_note,
     axis_label,
     group_words,
     origin_words,
@@ -65,6 +65,8 @@ MOST_BANDS = 2
 """With more curves the bands would cover each other: limits are then drawn as thin lines."""
 
 COUNTS = {"at_risk": "At risk", "events": "Relapsed", "censored": "Censored"}
+
+Floats = NDArray[np.float64]
 
 _Key = list[tuple[int | None, str]]
 """Lines of the key: the place of the curve whose sample stands before the words."""
@@ -146,7 +148,7 @@ def _drawn(
 ) -> Figure:
     key = _key(results, curves, size)
     table = _rows(curves, ticks)
-    notes = note_lines(" ".join([_note(curves), *_competing(results.tte)]), size)
+    notes = note_lines(" ".join([_note(curves, results.tte), *_competing(results.tte)]), size)
     at = _layout(results, key, table, notes, size, ticks[-1])
     sheet = Sheet(size, at.bottom, synthetic=results.synthetic)
     _draw_key(sheet, key, at.key)
@@ -187,14 +189,14 @@ def _competing(tte: TimeToEvent) -> list[str]:
     return [f"Censored includes {listed(found)}."] if found else []
 
 
-def _note(curves: Sequence[KaplanMeier]) -> str:
+def _note(curves: Sequence[KaplanMeier], tte: TimeToEvent) -> str:
     few = any(_few(curve).any() for curve in curves)
     drawn = "Band" if len(curves) <= MOST_BANDS else "Thin lines"
     parts = [
         f"{drawn}: pointwise {level(curves[0].confidence)} limits, {curves[0].limits}.",
         "Upright marks: censored." if any(_marked(curve).any() for curve in curves) else "",
         f"Lighter: fewer than {FEW_AT_RISK} at risk." if few else "",
-        f"{AT_RISK_NOTE}.",
+        f"{at_risk_note(tte)}.",
         "Relapsed, censored: up to and including t." if len(curves) == 1 else "",
     ]
     return " ".join(part for part in parts if part)
@@ -275,11 +277,12 @@ def _draw_curve(axes: Axes, curve: KaplanMeier, place: int, *, banded: bool) -> 
         run = slice(steps[0], steps[-1] + 2)
         colour = _tint(style["color"], 0.45) if light else style["color"]
         drawn: Style = {"drawstyle": "steps-post", "clip_on": False}
+        corners, low, high = _corners(time[run], lower[run], upper[run])
         if banded:
-            band: Style = {"step": "post", "linewidth": 0, "alpha": 0.09 if light else 0.18}
-            axes.fill_between(time[run], lower[run], upper[run], color=style["color"], **band)
-        for limit in () if banded else (lower, upper):
-            axes.plot(time[run], limit[run], color=colour, linewidth=0.4, zorder=2, **drawn)
+            band: Style = {"linewidth": 0, "alpha": 0.09 if light else 0.18}
+            axes.fill_between(corners, low, high, color=style["color"], **band)
+        for limit in () if banded else (low, high):
+            axes.plot(corners, limit, color=colour, linewidth=0.4, zorder=2, clip_on=False)
         dashes: Style = {"color": colour, "linestyle": style["linestyle"]}
         axes.plot(time[run], survival[run], zorder=3, **dashes, **drawn)
     marked = _marked(curve)
@@ -292,6 +295,11 @@ def _draw_curve(axes: Axes, curve: KaplanMeier, place: int, *, banded: bool) -> 
         clip_on=False,
         **mark,
     )
+
+
+def _corners(time: Floats, *limits: Floats) -> tuple[Floats, ...]:
+    """Return the corners of limits that each hold until the next time, also before an open one."""
+    return np.repeat(time, 2)[1:], *(np.repeat(limit, 2)[:-1] for limit in limits)
 
 
 def _marked(curve: KaplanMeier) -> NDArray[np.bool_]:

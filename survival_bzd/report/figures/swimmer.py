@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from survival_bzd.report.figures.sheet import (
     GREY,
     INK,
@@ -265,16 +268,29 @@ def _outdone(trace: pd.DataFrame, rows: pd.Series[bool], verdict: str) -> pd.Ser
 
 def _note(results: PaperResults, marks: dict[str, pd.DataFrame]) -> str:
     parts = [
-        f"Bar: time at risk from {time_zero(results.endpoint) or 'time zero'}. Upper half of a "
-        "row: urine; lower half: reports and prescriptions.",
+        f"Bar: time at risk from {time_zero(results.endpoint) or 'time zero'}"
+        f"{' or a later entry' if _entries(results.tte).any() else ''}. Upper half of a row: "
+        "urine; lower half: reports and prescriptions.",
         "Thin line: a period that a calendar of use covers."
         if (
             marks.get("report_no_use") is not None
             and (marks["report_no_use"]["source"] == "use_windows").any()
         )
         else "",
+        _without_row(results),
     ]
     return " ".join(part for part in parts if part)
+
+
+def _without_row(results: PaperResults) -> str:
+    """Count the patients who were never at risk and of whom no statement can be drawn."""
+    missing = results.flow.enrolled - len(swimmers(results)) if results.flow else 0
+    return f"Without any statement, and not drawn: {counted(missing, 'patient')}." * (missing > 0)
+
+
+def _entries(tte: TimeToEvent) -> NDArray[np.float64]:
+    """Return when each patient came under observation; 0 is the origin."""
+    return np.zeros(tte.n) if tte.entry is None else np.nan_to_num(tte.entry)
 
 
 def _legend(tte: TimeToEvent, marks: dict[str, pd.DataFrame]) -> _Legend:
@@ -317,10 +333,14 @@ def _draw_axes(axes: Axes, at: _Layout, first: float, last: float, unit: str) ->
 
 
 def _draw_bars(axes: Axes, tte: TimeToEvent, place: dict[str, int]) -> None:
-    for patient, time in zip(patient_names(tte), tte.time.tolist(), strict=True):
+    for patient, entry, time in zip(
+        patient_names(tte), _entries(tte).tolist(), tte.time.tolist(), strict=True
+    ):
+        start = displayed(entry, tte.unit)
         axes.barh(
             place[patient] + 0.5,
-            displayed(time, tte.unit),
+            displayed(time, tte.unit) - start,
+            left=start,
             height=0.8,
             color="#e8eef3",
             linewidth=0,

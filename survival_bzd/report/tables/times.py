@@ -24,7 +24,7 @@ from survival_bzd.report.rounding import (
 )
 from survival_bzd.report.table import Table, Value, columns_of
 from survival_bzd.report.wording import (
-    AT_RISK_NOTE,
+    at_risk_note,
     chi_square,
     group_words,
     origin_words,
@@ -87,8 +87,8 @@ def relapse_free(results: PaperResults) -> Table | None:
         columns=columns_of(lines),
         notes=(
             f"Kaplan-Meier estimates; limits on the {results.curves[0].limits} scale. "
-            f"{AT_RISK_NOTE}. Relapsed: up to and including t. Nothing is estimated past the last "
-            "follow-up.",
+            f"{at_risk_note(results.tte)}. Relapsed: up to and including t. "
+            "Nothing is estimated past the last follow-up.",
         ),
     )
 
