@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,6 @@ def group_labels(tte: TimeToEvent, column: str) -> Any:
     BadInput
         If there is no such covariate, or a patient has none.
     """
-    import numpy as np
-
     known = [] if tte.covariates is None else list(tte.covariates.columns)
     if tte.covariates is None or column not in known:
         raise BadInput(
@@ -151,9 +149,17 @@ def group_labels(tte: TimeToEvent, column: str) -> Any:
             )
             for row in missing
         )
-    return np.array(
-        [f"{value:g}" if isinstance(value, float) else str(value) for value in values], dtype=object
+    return text_labels(values)
+
+
+def text_labels(values: Iterable[Any]) -> Any:
+    """Write values as the names of groups: 2.0 as 2, and different values differently."""
+    import numpy as np
+
+    whole = (
+        int(value) if isinstance(value, float) and value.is_integer() else value for value in values
     )
+    return np.array([str(value) for value in whole], dtype=object)
 
 
 def evidence_of(study: Study) -> Evidence:

@@ -39,6 +39,7 @@ from survival_bzd.study.opening import (
     endpoint_of,
     evidence_of,
     group_labels,
+    text_labels,
     time_to_event,
 )
 
@@ -84,7 +85,7 @@ def results(study: Study, progress: Progress = lambda step: None) -> PaperResult
         logrank=None if by is None else logrank(tte, by),
         by=paper.by,
         labels=paper.labels,
-        characteristics=tuple(_characteristics(study, tte, by)),
+        characteristics=tuple(_characteristics(study, tte)),
         follow_up_described=_observed(study, tte),
         trace=_trace(study, tte),
         records=record_counts(study),
@@ -172,20 +173,29 @@ def _proportions(tte: TimeToEvent) -> Iterator[CountedProportion]:
         )
 
 
-def _characteristics(study: Study, tte: TimeToEvent, by: Any) -> Iterator[Characteristic]:
-    """Describe everybody enrolled (of rows: everybody in them), and the groups where there are."""
+def _characteristics(study: Study, tte: TimeToEvent) -> Iterator[Characteristic]:
+    """Describe everybody enrolled (of rows: everybody in them), in all and by group.
+
+    Who has no group is described among all only, and dates are not described.
+    """
     frame = tte.covariates if study.records is None else enrolled_covariates(evidence_of(study))
     if frame is None:
         return
     names = study.paper.characteristics
-    for name in frame.columns if names is None else names:
+    if names is None:
+        patients = study.declaration.tables.get("patients")
+        kinds = {} if patients is None else patients.covariates
+        names = [name for name in frame.columns if kinds.get(name) != "date"]
+    for name in names:
         yield describe(name, frame[name].to_numpy())
-    if by is None or tte.covariates is None:
+    if study.paper.by is None:
         return
-    for group in sorted(set(by)):
-        for name in tte.covariates.columns if names is None else names:
+    grouped = frame[frame[study.paper.by].notna()]
+    groups = text_labels(grouped[study.paper.by])
+    for group in sorted(set(groups)):
+        for name in names:
             if name != study.paper.by:
-                yield describe(name, tte.covariates[name].to_numpy()[by == group], group=group)
+                yield describe(name, grouped[name].to_numpy()[groups == group], group=group)
 
 
 def _observed(study: Study, tte: TimeToEvent) -> Characteristic:
