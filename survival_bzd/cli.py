@@ -393,7 +393,7 @@ def rmst(
     )
     document = rmst_document(means, differences, left_out=len(loaded.left_out))
     tables = list(rmst_tables(means, differences))
-    if differences and all(mean.estimate > 0 for mean in means):
+    if differences and groups is not None and all(mean.estimate > 0 for mean in means):
         ratios = restricted_mean_ratio(loaded.tte, groups, tau=tau, confidence=level)
         document["ratios"] = ratio_rows(ratios)
         tables.append(
