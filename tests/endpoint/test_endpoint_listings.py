@@ -44,7 +44,7 @@ def test_the_trace_of_a_calendar_has_a_row_for_each_stretch(derive):
         use_days={"a": "5"}, use_windows={"a": "1..10"},
         origin={"at": "first_negative", "negatives": 1, "after": "enrolment"},
     )  # fmt: skip
-    assert found.roles("a") == [(1, "relapse"), (0, "origin"), (6, "after")]
+    assert found.roles("a") == [(0, "origin"), (1, "relapse"), (6, "after")]
 
 
 def test_the_trace_of_a_patient_without_a_date_counts_from_the_first_statement(derive):

@@ -124,7 +124,7 @@ def test_a_calendar_window_is_cut_around_the_days_of_use(derive):
     )  # fmt: skip
     assert found["a"] == (9, 0, 9, inf, "last_statement", "use_windows.csv:2")
     assert found.roles("a") == [
-        (5, "use"), (6, "use"), (10, "use"), (4, "known free"), (9, "known free"),
+        (4, "known free"), (5, "use"), (6, "use"), (9, "known free"), (10, "use"),
     ]  # fmt: skip
 
 

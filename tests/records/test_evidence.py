@@ -82,8 +82,8 @@ def test_a_day_of_a_calendar_is_use_unless_its_amount_is_zero(statements):
     assert found == [
         ("use", 1, 1, "benzodiazepine", "amount 2.5"),
         ("use", 2, 2, "benzodiazepine", "used"),
-        ("no_use", 3, 3, "z_drug", "amount 0.0"),
-        ("no_use", 4, 4, "z_drug", "amount 0.0"),
+        ("no_use", 3, 3, "z_drug", "amount 0"),
+        ("no_use", 4, 4, "z_drug", "amount 0"),
     ]
 
 

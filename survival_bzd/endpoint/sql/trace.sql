@@ -30,4 +30,4 @@ JOIN (SELECT patient_id, MIN(to_day) AS day FROM statement GROUP BY patient_id) 
 LEFT JOIN counted ON counted.statement_id = statement.statement_id
 LEFT JOIN later ON later.statement_id = counted.statement_id AND later.to_day = counted.to_day
 LEFT JOIN later_day ON later_day.patient_id = later.patient_id AND later_day.day = later.to_day
-ORDER BY decided.patient_line, statement.to_day, statement.statement_id
+ORDER BY decided.patient_line, COALESCE(counted.to_day, statement.to_day), statement.statement_id

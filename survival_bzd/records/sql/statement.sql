@@ -1,4 +1,10 @@
 {# Every row that speaks about use becomes one dated statement with its file and line. #}
+{# A whole number as it is written: 2, not 2.0. #}
+{% macro shown(number) -%}
+CASE WHEN CAST({{ number }} AS {{ text }}) LIKE '%.0'
+            THEN SUBSTR(CAST({{ number }} AS {{ text }}), 1, LENGTH(CAST({{ number }} AS {{ text }})) - 2)
+            ELSE CAST({{ number }} AS {{ text }}) END
+{%- endmacro %}
 SELECT
     ROW_NUMBER() OVER (ORDER BY source_rank, line) AS statement_id,
     patient_id, source, verdict, from_day, to_day, known_on, substance, subject, detail, file,
@@ -25,7 +31,7 @@ FROM (
     SELECT
         patient_id, 3, 'use_days', CASE WHEN amount = 0 THEN 'no_use' ELSE 'use' END,
         day, day, day, substance.class, use_days.substance,
-        COALESCE('amount ' || CAST(amount AS {{ text }}), 'used'), {{ files.use_days | literal }}, line
+        COALESCE('amount ' || {{ shown('amount') }}, 'used'), {{ files.use_days | literal }}, line
     FROM use_days JOIN substance ON substance.name = use_days.substance
     WHERE day IS NOT NULL
     UNION ALL
