@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -11,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from survival_bzd.errors import NotEstimable, SurvivalBzdError
+from survival_bzd.errors import BadInput, Fault, NotEstimable, SurvivalBzdError
 
 if TYPE_CHECKING:
     from survival_bzd.report.table import Table
@@ -39,9 +40,16 @@ class _Cli(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            click.echo(f"Error: {where}{error.strerror or error}", err=True)
+            click.echo(f"Error: {_place(error)}{error.strerror or error}", err=True)
             ctx.exit(3)
+
+
+def _place(error: OSError) -> str:
+    """Say where reading or writing failed; a temporary name means nothing to a user."""
+    if not isinstance(error.filename, str):
+        return ""
+    path = Path(error.filename)
+    return f"{path.parent if path.name.startswith('.') else path}: "
 
 
 class _Progress:
@@ -119,16 +127,31 @@ _rows = _options(
     _endpoint,
 )
 _by = click.option("--by", metavar="C", help="Column of the groups.")
-_level = click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+
+
+class _Number(click.FloatRange):
+    """A number in a range; nan and inf are none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+_level = click.option("--level", type=_Number(0, 1, min_open=True, max_open=True),
                       default=0.95, show_default=True, help="Coverage of the limits.")  # fmt: skip
 _strata = click.option("--strata", metavar="C", help="Column of the strata.")
 _cluster = click.option("--cluster", metavar="C", help="Column of the clusters.")
-_tau = click.option("--tau", type=float, help="Horizon of the restricted mean; by default the "
-                    "smallest group's last time.")  # fmt: skip
+_tau = click.option("--tau", type=_Number(0, min_open=True), help="Horizon of the restricted mean; "
+                    "by default the smallest group's last time.")  # fmt: skip
 
 
 class _Numbers(click.ParamType[tuple[float, ...]]):
-    """Numbers divided by commas."""
+    """Numbers from 0 up, divided by commas."""
 
     name = "NUMBERS"
 
@@ -139,17 +162,34 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(float(part) for part in str(value).split(","))
+            numbers = tuple(float(part) for part in str(value).split(","))
         except ValueError:
             self.fail(f"{value!r} is not a list of numbers such as 90,180", param, ctx)
+        if not all(0 <= number < math.inf for number in numbers):
+            self.fail(f"{value!r} has a number that is not a time, zero or more", param, ctx)
+        return numbers
 
 
 def _study_folder(data: str) -> Path:
     """Return the study folder that DATA names: a path, or a supplied study."""
-    from survival_bzd.records.supplied import locate
+    from survival_bzd.records.supplied import supplied
 
     path = Path(data)
-    return path if path.exists() or "/" in data else locate(data)
+    if path.exists():
+        return path
+    known = {study.name: study for study in supplied()}
+    if data not in known:
+        raise BadInput([Fault(
+            rule="there is no folder, file or supplied study of this name", value=data,
+            remedy=f"Correct it; the supplied studies are {', '.join(known)}.",
+        )])  # fmt: skip
+    if not known[data].has_data:
+        raise BadInput([Fault(
+            rule="the records of this study are not supplied", value=data,
+            remedy=f"Import them: survival-bzd datasets import {data} --from FOLDER --into {data}. "
+                   f"How to obtain them says: survival-bzd datasets describe {data}.",
+        )])  # fmt: skip
+    return known[data].folder
 
 
 def _load(
@@ -163,16 +203,23 @@ def _load(
     if data != "-" and not path.is_file():
         own = [f"--{key.removesuffix('_column').replace('_', '-')}" for key in _ROW_OPTIONS
                if given[key] is not None]  # fmt: skip
-        if own:
-            raise click.UsageError(f"{', '.join(own)} is for a file of rows; {data} is none.")
-        loaded = load(_study_folder(data), endpoint=given["endpoint"], labels=named)
+        folder = _study_folder(data)
+        if own and folder.is_dir():
+            verb = "is" if len(own) == 1 else "are"
+            raise click.UsageError(f"{', '.join(own)} {verb} for a file of rows; {data} is none.")
+        loaded = load(folder, endpoint=given["endpoint"], labels=named)
     else:
         loaded = _load_file(data, given, named, formula)
     if loaded.left_out:
         lines = ", ".join(map(str, loaded.left_out[:10]))
         more = ", ..." if len(loaded.left_out) > 10 else ""
-        _say(f"Left out {len(loaded.left_out)} rows that miss a value: lines {lines}{more}.")
+        said = "lines" if len(loaded.left_out) > 1 else "line"
+        _say(f"{_left_out(len(loaded.left_out))} a value: {said} {lines}{more}.")
     return loaded
+
+
+def _left_out(rows: int) -> str:
+    return f"Left out {rows} rows that miss" if rows > 1 else "Left out 1 row that misses"
 
 
 _ROW_OPTIONS = ("time_column", "event_column", "event_is", "entry", "weight")
@@ -285,14 +332,14 @@ def km(
 )
 @click.option(
     "--rho",
-    type=float,
+    type=_Number(),
     default=0.0,
     show_default=True,
     help="Fleming-Harrington weight S(t-)^rho: 1 Peto-Peto.",
 )
 @click.option(
     "--gamma",
-    type=float,
+    type=_Number(),
     default=0.0,
     show_default=True,
     help="Fleming-Harrington weight (1 - S(t-))^gamma, for late differences.",
@@ -481,7 +528,7 @@ def cox(
     for warning in fit.warnings:
         _say(f"Warning: {warning}")
     if fit.left_out:
-        _say(f"Left out {fit.left_out} rows that miss a covariate.")
+        _say(f"{_left_out(fit.left_out)} a covariate.")
     left_out = len(loaded.left_out) + fit.left_out
     document = cox_document(fit, left_out=left_out)
     _print(document, cox_tables(fit), form, output, loaded.study)
@@ -589,22 +636,40 @@ def verify(
     """
     if (paper is None) == (asked is None):
         raise click.UsageError("Name the folder of a paper, or a study with --second-opinion.")
-    same = _rerun(paper, study) if paper else _ask(str(asked), endpoint, form, output)
+    if paper and endpoint:
+        raise click.UsageError("--endpoint is for --second-opinion; a paper has its own.")
+    if study and not paper:
+        raise click.UsageError("--study is for a paper; --second-opinion names its study itself.")
+    same = _rerun(paper, study, form, output) if paper else _ask(str(asked), endpoint, form, output)
     click.get_current_context().exit(0 if same else 1)
 
 
-def _rerun(paper: Path, study: Path | None) -> bool:
+def _rerun(paper: Path, study: Path | None, form: str, output: Path | None) -> bool:
     """Print what moved in a paper; return whether nothing did."""
+    from dataclasses import asdict
+
+    from survival_bzd.report.listings import listing
     from survival_bzd.verify import verify as rerun
 
     found = rerun(paper, study, progress=_Progress())
-    for difference in found.differences:
-        click.echo(("moved    " if difference.moved else "note     ") + str(difference))
+    rows = [asdict(difference) for difference in found.differences]
+    lines = [("moved    " if one.moved else "note     ") + str(one) for one in found.differences]
     compared = f"{found.compared_numbers} cells in {found.compared_files} files"
     if not found.bytes_compared:
         compared += "; bytes were not compared, the software differs"
     moved = sum(difference.moved for difference in found.differences)
-    click.echo(f"{moved or 'nothing'} moved ({compared})")
+    summary = f"{moved or 'nothing'} moved ({compared})"
+    if form == "table":
+        _deliver("\n".join([*lines, summary]), output)
+        return not found.moved
+    document = {
+        "moved": moved,
+        "cells": found.compared_numbers,
+        "files": found.compared_files,
+        "bytes_compared": found.bytes_compared,
+        "differences": rows,
+    }
+    _print(document, [listing("verify", f"What moved in {paper}", rows, [summary])], form, output)
     return not found.moved
 
 

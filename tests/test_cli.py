@@ -101,6 +101,11 @@ class TestKaplanMeier:
         assert "Left out 2 rows" in result.stderr
         assert "lines 3, 5" in result.stderr
 
+    def test_one_row_left_out_is_one_row(self):
+        stdin = "t,e\n5,1\n,1\n7,0\n"
+        said = run("km", "-", "--time", "t", "--event", "e", stdin=stdin).stderr
+        assert said == "Left out 1 row that misses a value: line 3.\n"
+
     def test_a_mean_beyond_the_follow_up_is_left_open_and_said_why(self):
         stdin = "t,e\n5,1\n7,0\n"
         result = run(
@@ -196,6 +201,20 @@ class TestUsage:
     def test_hazard_of_a_file_needs_windows(self):
         assert "--windows" in run("hazard", *ROWS, status=2).stderr
 
+    @pytest.mark.parametrize(
+        "option", ["--at=-5", "--at=5,nan", "--tau=0", "--tau=-3", "--tau=nan", "--tau=inf",
+                   "--level=95", "--level=nan"],
+    )  # fmt: skip
+    def test_a_number_that_cannot_be_is_usage(self, option):
+        assert option.partition("=")[0] in run("km", *ROWS, option, status=2).stderr
+
+    @pytest.mark.parametrize("windows", ["0,inf", "-1,5", "x"])
+    def test_windows_that_cannot_be_are_usage(self, windows):
+        assert "--windows" in run("hazard", *ROWS, "--windows", windows, status=2).stderr
+
+    def test_a_weight_that_is_no_number_is_usage(self):
+        assert "--rho" in run("compare", *ROWS, "--by", "grp", "--rho", "nan", status=2).stderr
+
     def test_an_unknown_command_is_usage(self):
         run("kn", status=2)
 
@@ -226,6 +245,19 @@ class TestBadInput:
 
     def test_an_unknown_study_lists_the_supplied_ones(self):
         assert "ketamine-taper" in run("km", "ketamine", status=3).stderr
+
+    @pytest.mark.parametrize("name", ["none.csv", "none/none.csv"])
+    def test_a_file_that_is_not_there_is_said_not_to_be(self, name):
+        for given in ((), ("--time", "t", "--event", "e")):
+            assert "there is no folder, file" in run("km", name, *given, status=3).stderr
+
+    def test_a_study_without_its_records_says_how_to_import_them(self):
+        assert "datasets import ctn0094" in run("km", "ctn0094", status=3).stderr
+
+    def test_a_place_that_cannot_be_written_is_named_without_a_temporary_name(self):
+        said = run("km", *ROWS, "--output", "/proc/none/km.txt", status=3).stderr
+        assert said.startswith("Error: /proc")
+        assert "partial" not in said
 
     def test_an_unknown_group_column(self):
         assert "grp" in run("km", "pharmaco-smoking", "--by", "group", status=3).stderr

@@ -90,6 +90,33 @@ def test_an_edited_figure_and_a_missing_file_are_named(work):
     ]
 
 
+def test_what_moved_can_be_had_as_json(work):
+    (work / "paper" / "methods.md").unlink()
+    found = CliRunner().invoke(main, ["verify", str(work / "paper"), "--format", "json"])
+    assert found.exit_code == 1
+    document = json.loads(found.stdout)
+    assert (document["moved"], document["differences"][0]["file"]) == (1, "methods.md")
+
+
+def test_a_paper_without_its_study_says_so(work):
+    path = work / "paper" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["study"] = "of-my-own"
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    (work / "study").rename(work / "elsewhere")
+    with pytest.raises(BadInput, match="--study"):
+        verify(work / "paper")
+    assert verify(work / "paper", work / "elsewhere").bytes_compared
+
+
+def test_an_option_that_would_do_nothing_is_refused(work):
+    for arguments in (
+        [str(work / "paper"), "--endpoint", "relapse"],
+        ["--second-opinion", "ketamine-taper", "--study", str(work / "study")],
+    ):
+        assert CliRunner().invoke(main, ["verify", *arguments]).exit_code == 2
+
+
 def test_other_software_is_noted_and_bytes_are_not_compared(work):
     path = work / "paper" / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))

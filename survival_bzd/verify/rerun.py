@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from survival_bzd.errors import BadInput, Fault
-from survival_bzd.records.supplied import locate
+from survival_bzd.records.supplied import supplied
 from survival_bzd.study import MANIFEST, read_manifest, run
 
 TOLERANCE = 1e-9
@@ -126,7 +126,16 @@ def verify(
 def _study_of(paper: Path, manifest: Mapping[str, Any]) -> Path:
     """Find the study where the manifest says, seen from the paper, or among the supplied ones."""
     beside = paper / str(manifest["folder"])
-    return beside.resolve() if beside.is_dir() else locate(str(manifest["study"]))
+    if beside.is_dir():
+        return beside.resolve()
+    for one in supplied():
+        if one.name == manifest["study"]:
+            return one.folder
+    raise BadInput([Fault(
+        rule="the paper's study must be where the manifest says, seen from the paper; it is not",
+        remedy="Name its folder with --study.",
+        file=str(paper / MANIFEST), value=str(manifest["folder"]),
+    )])  # fmt: skip
 
 
 def _copy_authored(paper: Path, again: Path, name: str) -> None:
