@@ -174,6 +174,11 @@ def test_no_number_is_typed_into_a_manuscript_by_hand():
         assert not re.search(r"\d", bare), re.findall(r".*\d.*", bare)
 
 
+def test_no_semicolon_of_the_manuscript_ends_a_number_instead_of_a_clause():
+    # Typst takes an unescaped one after a call as the end of the call, and does not print it.
+    assert not re.search(r"#n\([^)]*\);", MANUSCRIPT.read_text(encoding="utf-8"))
+
+
 def test_the_manuscript_cites_what_the_default_study_has():
     from survival_bzd.report.paper_numbers import paper_numbers
     from survival_bzd.study import open_study
