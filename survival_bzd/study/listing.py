@@ -18,6 +18,9 @@ PATIENT_COLUMNS = (
 )  # fmt: skip
 """What `derive` lists of a patient."""
 
+MOST_LISTED = 100
+"""So many of the rows without a date `check` lists; it counts all."""
+
 
 def derived(study: Study, part: Part, patient: str | None) -> tuple[list[dict[str, Any]], str]:
     """Return rows of the derivation, and their title.
@@ -80,6 +83,10 @@ def summary(study: Study) -> dict[str, list[dict[str, Any]]]:
         }
         for name, count in study.records.rows.items()
     ]
+    undated = [
+        {"file": row.file, "line": row.line, "patient": row.patient}
+        for row in study.records.left_out[:MOST_LISTED]
+    ]
     counted = record_counts(study)
     statements = [] if counted is None else counted.statements
     repeated = [
@@ -88,6 +95,7 @@ def summary(study: Study) -> dict[str, list[dict[str, Any]]]:
     ]
     return {
         "Tables": read,
+        "Rows without a date": undated,
         "Statements about use": [
             {"source": source, "verdict": verdict, "statements": count}
             for source, verdict, count in statements

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from survival_bzd.study import open_study
+from survival_bzd.study import open_study, summary
 from survival_bzd.study.opening import text_labels
 from survival_bzd.study.results import results
 
@@ -74,3 +74,15 @@ def test_different_numbers_are_different_groups():
     assert text_labels(np.array([2.0, 1000001.0, 1000002.0, 0.1234567])).tolist() == [
         "2", "1000001", "1000002", "0.1234567",
     ]  # fmt: skip
+
+
+def test_rows_without_a_date_are_listed(study: Path):
+    declared = (study / "study.toml").read_text(encoding="utf-8")
+    (study / "study.toml").write_text(
+        declared.replace('file = "urine.csv"', 'file = "urine.csv"\nundated = "leave_out"'),
+        encoding="utf-8",
+    )
+    with (study / "urine.csv").open("a", encoding="utf-8") as urine:
+        urine.write("4,,bzd,positive\n")
+    listed = summary(open_study(study))["Rows without a date"]
+    assert listed == [{"file": "urine.csv", "line": 11, "patient": "4"}]
