@@ -173,6 +173,12 @@ def test_cox_pharmaco_smoking():
     assert set(found["tests"]) == {"likelihood_ratio", "wald", "score"}
 
 
+def test_a_test_that_cannot_be_done_is_said_not_to_be():
+    stdin = "t,e,x\n0,1,1\n0,1,2\n0,1,3\n"
+    found = run("cox", "-", "--time", "t", "--event", "e", "--formula", "x", stdin=stdin)
+    assert "Proportional hazards, all terms: not estimable." in found.stdout
+
+
 def test_cox_of_a_supplied_study_is_that_of_its_file():
     by_name = document("cox", "pharmaco-smoking", "--formula", "age")
     by_file = document("cox", *ROWS, "--formula", "age")

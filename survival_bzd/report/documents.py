@@ -595,8 +595,13 @@ def cox_tables(fit: CoxFit) -> tuple[Table, ...]:
                 f"{counted(fit.n, 'patient')}, {counted(fit.n_events, 'event')}; {kind}{ties}; "
                 f"limits: {LIMITS.get(fit.limits, fit.limits)}"
                 f"{', robust' if fit.robust else ''}.",
-                *(f"Proportional hazards, all terms: {with_p(one.p_value)}." for one in overall),
+                *(_proportional(one.p_value) for one in overall),
                 *fit.warnings,
             ),
         ),
     )
+
+
+def _proportional(p: float) -> str:
+    """Give the test of proportional hazards of all terms, or say that there is none."""
+    return f"Proportional hazards, all terms: {'not estimable' if math.isnan(p) else with_p(p)}."

@@ -32,7 +32,7 @@ def listing(
     >>> listing("read", "Tables", [{"table": "urine", "rows": 12}])
     <Table read: 1 row of 2>
     """
-    header = tuple(rows[0]) if rows else ("nothing",)
+    header = tuple(rows[0]) if rows else ("none",)
     numeric = [
         all(isinstance(row[name], int | float | None) for row in rows) if rows else False
         for name in header
