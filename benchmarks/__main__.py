@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.calls import CALLS, FLOORS
-from benchmarks.cohorts import MOST_CELLS, write_cohort
+from benchmarks.cohorts import write_cohort
 from benchmarks.peers import HERE, Peer, environment, find_peers
 from benchmarks.shell import shell_seconds
 from benchmarks.table import write_table
@@ -81,9 +81,8 @@ def measure(
 
 def most_patients(work: str) -> int:
     """Return how many patients there are at most for a piece of work."""
-    if work == "bootstrap":
-        return 10_000
-    return MOST_CELLS // 20 if "x20" in work else MOST_CELLS // 5
+    most = {"bootstrap": 10_000, "concordance": 1_000_000, "cox": 1_000_000}
+    return most.get(work.partition("_")[0], SIZES[-1])
 
 
 def _does(peer: str, work: str) -> bool:

@@ -201,6 +201,6 @@ def _memory(lines: Lines) -> str:
         cells = []
         for name in TRACED:
             at = [line["memory"] for line in by_peer.get(name, []) if line.get("n") == n]
-            cells.append(f"{at[0]:.2g}" if at else "-")
+            cells.append(f"{at[0]:.2g}" if at and at[0] is not None else "-")
         rows.append(f"| {title(work)} | {n:,} | " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
