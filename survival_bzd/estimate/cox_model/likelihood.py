@@ -164,6 +164,7 @@ class PartialLikelihood:
         self.sample = sample
         self.ties = ties
         self.deaths = _deaths(sample, ties)
+        self._with_terms = self.deaths.cell[self.deaths.starts]
         self._event_weight = np.where(sample.event, sample.weight, 0.0)
         self._event_sum = sample.x.T @ self._event_weight
         # Each cell has two bins: of those whose follow-up ends there, and of those with the event.
@@ -249,9 +250,10 @@ class PartialLikelihood:
         for cells, s1, d1 in self._moments(rates.risk):
             squares += weighted_products(s1, alpha[cells], s1)
             shared = np.flatnonzero(beta[cells])
-            s1, d1, gamma_here = s1[shared], d1[shared], gamma[cells][shared]
-            cross = weighted_products(s1, beta[cells][shared], d1)
-            squares += weighted_products(d1, gamma_here, d1) - (cross + cross.T)
+            if shared.size:
+                s1, d1, gamma_here = s1[shared], d1[shared], gamma[cells][shared]
+                cross = weighted_products(s1, beta[cells][shared], d1)
+                squares += weighted_products(d1, gamma_here, d1) - (cross + cross.T)
         information: Floats = weighted_products(self.sample.x, lived, self.sample.x) - squares
         return (information + information.T) / 2
 
@@ -265,19 +267,19 @@ class PartialLikelihood:
         if place.first is not None:
             at_risk = at_risk - _entering(place, risk)
         denominator = at_risk[deaths.cell] - deaths.fraction * dying[deaths.cell]
+        terms = np.empty((5, deaths.cell.size))
         with np.errstate(divide="ignore", invalid="ignore"):
             log_sum = float(deaths.mass @ np.log(denominator))
-            hazard = deaths.mass / denominator
-            steep = hazard / denominator
-        return Rates(
-            risk=risk,
-            log_sum=log_sum,
-            a=self._per_cell(hazard),
-            b=self._per_cell(hazard * deaths.fraction),
-            alpha=self._per_cell(steep),
-            beta=self._per_cell(steep * deaths.fraction),
-            gamma=self._per_cell(steep * deaths.fraction**2),
-        )
+            np.divide(deaths.mass, denominator, out=terms[0])
+            np.multiply(terms[0], deaths.fraction, out=terms[1])
+            np.divide(terms[0], denominator, out=terms[2])
+            np.multiply(terms[2], deaths.fraction, out=terms[3])
+            np.multiply(terms[3], deaths.fraction, out=terms[4])
+        # The terms of a cell lie together.
+        by_cell = np.zeros((5, place.k))
+        by_cell[:, self._with_terms] = np.add.reduceat(terms, deaths.starts, axis=1)
+        a, b, alpha, beta, gamma = by_cell
+        return Rates(risk=risk, log_sum=log_sum, a=a, b=b, alpha=alpha, beta=beta, gamma=gamma)
 
     def _moments(self, risk: Floats) -> Iterator[tuple[slice, Floats, Floats]]:
         """Yield cells, and for each the (p,) sums of risk times x over the risk set and the events.
@@ -315,12 +317,6 @@ class PartialLikelihood:
                 at_risk = np.ascontiguousarray(np.cumsum(ended[:, ::-1], axis=1)[:, ::-1])
                 yield slice(begin, end), at_risk.T, np.ascontiguousarray(bins[:, 1::2]).T
                 carried, end = at_risk[:, :1], begin
-
-    def _per_cell(self, values: Floats) -> Floats:
-        """Sum (m,) values of the terms by cell; the terms of a cell lie together."""
-        deaths, total = self.deaths, np.zeros(self.sample.place.k)
-        total[deaths.cell[deaths.starts]] = np.add.reduceat(values, deaths.starts)
-        return total
 
 
 def _add_by_bin(where: Indices, risk: Floats, x: Floats, bins: Floats) -> None:
