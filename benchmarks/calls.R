@@ -76,8 +76,10 @@ best_of <- function(once) {
 arguments <- commandArgs(trailingOnly = TRUE)
 for (cohort in arguments[-(1:3)]) {
   once <- prepare(arguments[1], arguments[2], cohort)
+  begin <- cpu()
   answer <- once()
-  seconds <- best_of(once)
+  first <- cpu() - begin
+  seconds <- if (first > 5) first else best_of(once)
   n <- length(read_npy(file.path(cohort, "event.npy")))
   cat(sprintf('{"n": %.0f, "seconds": %.9g, "answer": %.17g, "memory": null}\n',
               n, seconds, answer))
