@@ -1,0 +1,95 @@
+"""What DATA means: a study folder, a supplied study, a file of rows, standard input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from survival_bzd.cli.printing import say
+from survival_bzd.errors import BadInput, Fault
+
+if TYPE_CHECKING:
+    from survival_bzd.study import Loaded
+
+
+def study_folder(data: str) -> Path:
+    """Return the study folder that DATA names: a path, or a supplied study."""
+    from survival_bzd.records.supplied import supplied
+
+    path = Path(data)
+    if path.exists():
+        return path
+    known = {study.name: study for study in supplied()}
+    if data not in known:
+        raise BadInput([Fault(
+            rule="there is no folder, file or supplied study of this name", value=data,
+            remedy=f"Correct it; the supplied studies are {', '.join(known)}.",
+        )])  # fmt: skip
+    if not known[data].has_data:
+        raise BadInput([Fault(
+            rule="the records of this study are not supplied", value=data,
+            remedy=f"Import them: survival-bzd datasets import {data} --from FOLDER --into {data}. "
+                   f"How to obtain them says: survival-bzd datasets describe {data}.",
+        )])  # fmt: skip
+    return known[data].folder
+
+
+def load(
+    data: str, given: dict[str, Any], labels: Sequence[str | None], formula: str | None = None
+) -> Loaded:
+    """Read DATA for a fit: a study folder, a supplied study, a file or standard input."""
+    from survival_bzd.study import load
+
+    named = tuple(dict.fromkeys(label for label in labels if label))
+    path = Path(data)
+    if data != "-" and not path.is_file():
+        own = [f"--{key.removesuffix('_column').replace('_', '-')}" for key in _ROW_OPTIONS
+               if given[key] is not None]  # fmt: skip
+        folder = study_folder(data)
+        if own and folder.is_dir():
+            verb = "is" if len(own) == 1 else "are"
+            raise click.UsageError(f"{', '.join(own)} {verb} for a file of rows; {data} is none.")
+        loaded = load(folder, endpoint=given["endpoint"], labels=named)
+    else:
+        loaded = _load_file(data, given, named, formula)
+    if loaded.left_out:
+        lines = ", ".join(map(str, loaded.left_out[:10]))
+        more = ", ..." if len(loaded.left_out) > 10 else ""
+        said = "lines" if len(loaded.left_out) > 1 else "line"
+        say(f"{left_out_rows(len(loaded.left_out))} a value: {said} {lines}{more}.")
+    return loaded
+
+
+def left_out_rows(rows: int) -> str:
+    """Begin the sentence that says how many rows were left out."""
+    return f"Left out {rows} rows that miss" if rows > 1 else "Left out 1 row that misses"
+
+
+_ROW_OPTIONS = ("time_column", "event_column", "event_is", "entry", "weight")
+
+
+def _load_file(
+    data: str, given: dict[str, Any], labels: tuple[str, ...], formula: str | None
+) -> Loaded:
+    from survival_bzd.records.declaration import RowsDeclaration
+    from survival_bzd.study import load_rows
+
+    if given["time_column"] is None or given["event_column"] is None:
+        raise click.UsageError("A file of rows needs --time and --event.")
+    if len(given["delimiter"]) != 1:
+        raise click.UsageError("--delimiter is a single character.")
+    if given["endpoint"] is not None:
+        raise click.UsageError("--endpoint is for a study folder.")
+    columns = RowsDeclaration.model_construct(
+        file=data,
+        delimiter=given["delimiter"], time=given["time_column"], event=given["event_column"],
+        event_is=given["event_is"], entry=given["entry"], weight=given["weight"],
+        unit=given["unit"],
+    )  # fmt: skip
+    source: Path | IO[bytes] = sys.stdin.buffer if data == "-" else Path(data)
+    name = "standard input" if data == "-" else data
+    return load_rows(source, columns, name=name, labels=labels, formula=formula)
