@@ -195,6 +195,24 @@ def test_firth_profile_limits_and_p_values_by_brute_force(few):
             assert_allclose(math.log(limit[column]), root, rtol=1e-6)
 
 
+def test_firth_on_three_patients_converges_and_tests_nothing_that_one_event_cannot_tell():
+    # The likelihood is that of the first event, 1 / (1 + 2 exp(b)), and its steps, of the plain
+    # information, lead from one side of the maximum to its mirror image on the other.
+    frame = pd.DataFrame({"grp": list("abb")})
+    model = cox(TimeToEvent([5, 6, 8], [1, 0, 1], covariates=frame), "grp", penalty="auto")
+    assert (model.penalty, model.warnings) == ("firth", ())
+    assert_allclose(model.coef, -math.log(6), rtol=1e-6)
+
+    def penalised(b):
+        share = 2 * math.exp(b) / (1 + 2 * math.exp(b))
+        return math.log(1 - share) + math.log(share * (1 - share)) / 2
+
+    top = penalised(-math.log(6))
+    for limit in (model.lower, model.upper):
+        assert_allclose(2 * (top - penalised(math.log(limit[0]))), Z**2, rtol=1e-6)
+    assert all(math.isnan(test.p_value) for test in model.proportional_hazards)
+
+
 def test_auto_takes_firth_under_separation_or_with_few_events(few):
     tte, _ = few
     assert cox(tte, "x + g", penalty="auto").penalty == "firth"

@@ -76,14 +76,26 @@ def maximise(
 def _climb(
     likelihood: LogLikelihood, beta: Floats, step: Floats, at: Slopes
 ) -> tuple[Floats, Floats, Slopes]:
-    """Take the step, halved until the likelihood does not fall by more than rounding."""
+    """Take the step, halved until the likelihood does not fall by more than rounding.
+
+    Where it then falls as steeply as it had risen the step went to the far side of the maximum,
+    and would go back and forth for ever: it ends where a straight line through both slopes is 0.
+    """
     slack = 1e-12 * (1 + abs(at.loglik))
     for _ in range(40):
         reached = likelihood.slopes(beta + step)
         if reached.loglik >= at.loglik - slack:
-            return beta + step, step, reached
+            break
         step = step / 2
-    return beta, np.zeros_like(step), at
+    else:
+        return beta, np.zeros_like(step), at
+    rise, fall = float(at.score @ step), -float(reached.score @ step)
+    if fall > rise / 2 > 0:
+        shorter = step * (rise / (rise + fall))
+        between = likelihood.slopes(beta + shorter)
+        if between.loglik >= reached.loglik - slack:
+            return beta + shorter, shorter, between
+    return beta + step, step, reached
 
 
 def solve(information: Floats, score: Floats) -> Floats:

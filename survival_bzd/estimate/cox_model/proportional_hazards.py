@@ -79,6 +79,9 @@ def proportional_hazards_tests(
     per_cell[sample.place.last[sample.event]] = at_events - at_events.mean()
     extension = likelihood.extension(beta, per_cell)
     remaining = extension.twice - extension.once @ inverse(extension.plain) @ extension.once
+    # Where one event holds all there is to know of a coefficient, nothing but rounding remains.
+    nothing = np.diag(remaining) <= 1e-12 * np.diag(extension.twice)
+    remaining[nothing, nothing] = 0.0
     return tuple(
         _test(name, extension.score, remaining, np.array(columns, dtype=np.intp))
         for name, columns in terms
