@@ -13,6 +13,9 @@ from survival_bzd.errors import BadInput, Fault
 if TYPE_CHECKING:
     import pandas as pd
 
+BOUND = 1e15
+"""Times and weights are less: squares of their sums stay finite, and whole days stay whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class FlowLeaf:
@@ -70,12 +73,12 @@ class TimeToEvent:
 
     Parameters
     ----------
-    time : (n,) follow-up from the origin, zero or more, in `unit`.
+    time : (n,) follow-up from the origin, zero or more and below 1e15, in `unit`.
     event : (n,) 0 or False censored, 1 or True relapse, 2, 3, ... competing events.
     unit : unit of the times, such as ``"days"``.
     entry : (n,) late entry, less than `time`; NaN where the patient is followed from the origin.
         NaN is not 0: a patient with an entry at 0 is not at risk at time 0.
-    weight : (n,) case weights, more than zero; None where every patient counts once.
+    weight : (n,) case weights, more than zero and below 1e15; None where every patient counts once.
     lower, upper : (n,) the event lies in (lower, upper]; upper is infinite where censored.
         By default the event is known exactly.
     causes : names of the event codes 1, 2, ...
@@ -195,10 +198,10 @@ class TimeToEvent:
             return True
         entry, weight = self.entry, self.weight
         return (
-            bool(self.time.min() >= 0 and self.time.max() < np.inf)
+            bool(self.time.min() >= 0 and self.time.max() < BOUND)
             and bool(self.event.min() >= 0)
-            and (entry is None or not (np.isinf(entry) | (entry >= self.time)).any())
-            and (weight is None or bool(weight.min() > 0 and weight.max() < np.inf))
+            and (entry is None or not ((entry <= -BOUND) | (entry >= self.time)).any())
+            and (weight is None or bool(weight.min() > 0 and weight.max() < BOUND))
         )
 
     def _name_faults(self) -> None:
@@ -214,6 +217,14 @@ class TimeToEvent:
                 "Check that the origin precedes the last contact.",
             ),
             (
+                "time",
+                np.isfinite(self.time) & (self.time >= BOUND),
+                self.time,
+                "a time must be below 1e15",
+                "Correct it if it stands for a missing value; else give the times in a longer "
+                "unit, such as days instead of seconds.",
+            ),
+            (
                 "event",
                 self.event < 0,
                 self.event,
@@ -222,18 +233,18 @@ class TimeToEvent:
             ),
             (
                 "entry",
-                np.isinf(entry) | (entry >= self.time),
+                (entry <= -BOUND) | (entry >= self.time),
                 entry,
-                "a late entry must come before the end of follow-up",
+                "a late entry must come before the end of follow-up, and be above -1e15",
                 "Leave it empty where the patient is followed from the origin; "
                 "leave out who was never under observation.",
             ),
             (
                 "weight",
-                ~(np.isfinite(weight) & (weight > 0)),
+                ~((weight > 0) & (weight < BOUND)),
                 weight,
-                "a weight must be more than zero",
-                "Leave out the rows that should not count.",
+                "a weight must be more than zero and below 1e15",
+                "Leave out the rows that should not count; divide weights that are too large.",
             ),
         ]
         faults = [

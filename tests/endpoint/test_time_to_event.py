@@ -38,6 +38,12 @@ def test_a_time_is_a_number_zero_or_more(time):
     assert refused([5, time], [1, 1]) == [("time", "2", f"{time:g}")]
 
 
+def test_times_entries_and_weights_stay_within_what_sums_and_squares_can_hold():
+    assert refused([5, 1e15], [1, 1]) == [("time", "2", "1e+15")]
+    assert refused([5, 6], [1, 1], entry=[nan, -1e15]) == [("entry", "2", "-1e+15")]
+    assert refused([5, 6], [1, 1], weight=[1e15, 1]) == [("weight", "1", "1e+15")]
+
+
 @pytest.mark.parametrize("event", [0.5, nan])
 def test_an_event_is_a_whole_number(event):
     assert refused([5, 6], [1, event]) == [("event", "2", f"{event:g}")]
