@@ -63,7 +63,8 @@ def cox(
         cluster=loaded.labels[cluster] if cluster else None,
         patient=loaded.labels[patient] if patient else None,
     )  # fmt: skip
-    for warning in fit.warnings:
+    # Under a table on the same screen they stand already.
+    for warning in fit.warnings if output or form in ("csv", "json") else ():
         say(f"Warning: {warning}")
     if fit.left_out:
         say(f"{left_out_rows(fit.left_out)} a covariate.")
