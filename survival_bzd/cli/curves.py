@@ -93,7 +93,7 @@ def km(
     "--exact",
     is_flag=True,
     help="p from the assignments of the patients to the groups: "
-    "all up to 3,000,000 of them, else 99,999 random ones.",
+    "all up to 3,000,000 of them, else 99,999 random ones; for at most 2,000 patients.",
 )
 @click.option("--pairwise", is_flag=True, help="Every two groups too, p adjusted after Holm.")
 @click.option(

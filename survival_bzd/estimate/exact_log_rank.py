@@ -35,6 +35,9 @@ SEED = 20_101_231
 ROUNDING = 1e-9
 """A statistic less than the observed one by this part is taken as equal to it."""
 
+MOST = 2_000
+"""At most so many patients: 99,999 assignments of them take half a minute, of more the square."""
+
 AT_ONCE = 2_000_000
 """Patients times assignments that are held in memory at a time."""
 
@@ -94,7 +97,8 @@ def exact_logrank(
     Parameters
     ----------
     tte : TimeToEvent
-        Follow-up of n patients, with late entries. Whole weights count patients more than once.
+        Follow-up of at most 2,000 patients, with late entries. Whole weights count patients more
+        than once.
     by, strata, weights, rho, gamma
         As for `logrank`.
     limit : int
@@ -111,7 +115,8 @@ def exact_logrank(
     NotEstimable
         If there are fewer than two groups, or events would have infinite weights.
     BadInput
-        If a label is missing, a weight is not whole, or an option is not allowed.
+        If a label is missing, a weight is not whole, there are more than 2,000 patients, or an
+        option is not allowed.
 
     Notes
     -----
@@ -136,8 +141,8 @@ def exact_logrank(
     >>> exact.at_least, exact.assignments, exact.p_value, round(exact.test.p_value, 4)
     (2, 20, 0.1, 0.0246)
     """
-    test = logrank(tte, by, strata=strata, weights=weights, rho=rho, gamma=gamma)
     _check(tte, limit, draws)
+    test = logrank(tte, by, strata=strata, weights=weights, rho=rho, gamma=gamma)
     people = np.repeat(np.arange(tte.n), 1 if tte.weight is None else tte.weight.astype(np.intp))
     member = compared(tte, by)[1][people]
     stratum = np.zeros(tte.n, np.intp) if strata is None else labels(strata, tte.n, "strata")[1]
@@ -168,8 +173,18 @@ def exact_logrank(
 
 
 def _check(tte: TimeToEvent, limit: int, draws: int) -> None:
-    """Refuse weights that cannot count patients, and numbers of assignments below zero or one."""
+    """Refuse weights that cannot count patients, too many of these, and numbers out of range."""
     faults = []
+    people = tte.n if tte.weight is None else int(tte.weight.sum())
+    if people > MOST:
+        faults.append(
+            Fault(
+                rule=f"an exact test is for at most {MOST:,} patients: it would take too long",
+                remedy="Leave exact out: with so many patients the chi-square p of the log-rank "
+                "test is as good, unless there are very few events.",
+                value=f"{people:,} patients",
+            )
+        )
     if takes_robust_variance(tte):
         faults.append(
             Fault(

@@ -160,3 +160,15 @@ def test_size_is_never_more_than_stated():
         for level in (0.05, 0.2, 0.5):
             error = math.sqrt(level * (1 - level) / 400)
             assert np.mean(np.array(found) <= level) < level + 3 * error
+
+
+def test_more_patients_than_can_be_permuted_are_refused_at_once_with_the_remedy():
+    n = 1_000_000
+    many = TimeToEvent(np.arange(n) % 700, np.ones(n))
+    with pytest.raises(BadInput, match=r"at most 2,000 patients(.|\n)*1,000,000(.|\n)*Leave exact out"):
+        BadInput, match="at most 2,000 patients.*\n.*1,000,000.*\n.*Leave exact out"
+    ):
+        exact_logrank(many, np.arange(n) % 2)
+    copies = TimeToEvent([5, 6, 7], [1, 1, 1], weight=[1, 1, 2000])
+    with pytest.raises(BadInput, match="2,002 patients"):
+        exact_logrank(copies, ["a", "b", "b"])
