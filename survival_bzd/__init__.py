@@ -22,16 +22,9 @@ if TYPE_CHECKING:
     from survival_bzd.errors import BadInput as BadInput
     from survival_bzd.errors import NotEstimable as NotEstimable
     from survival_bzd.errors import SurvivalBzdError as SurvivalBzdError
-    from survival_bzd.estimate import CoxFit as CoxFit
-    from survival_bzd.estimate import KaplanMeier as KaplanMeier
-    from survival_bzd.estimate import cox as cox
-    from survival_bzd.estimate import follow_up as follow_up
-    from survival_bzd.estimate import hazard_table as hazard_table
-    from survival_bzd.estimate import kaplan_meier as kaplan_meier
-    from survival_bzd.estimate import logrank as logrank
-    from survival_bzd.estimate import nelson_aalen as nelson_aalen
-    from survival_bzd.estimate import proportion as proportion
-    from survival_bzd.estimate import restricted_mean as restricted_mean
+
+    # All that the layer exports: `_HOMES` names it for those who load it when first used.
+    from survival_bzd.estimate import *  # noqa: F403
     from survival_bzd.records import evidence as evidence
     from survival_bzd.records import read_study as read_study
 
@@ -39,16 +32,61 @@ _HOMES = {
     "endpoint": ("Endpoint", "TimeToEvent", "derive", "trace"),
     "errors": ("BadInput", "NotEstimable", "SurvivalBzdError"),
     "estimate": (
+        "BootstrapSurvival",
+        "Characteristic",
+        "ConditionalSurvival",
+        "ConfidenceBand",
+        "CoxCurve",
         "CoxFit",
+        "CoxPath",
+        "CoxResiduals",
+        "Estimate",
+        "ExactLogRank",
+        "HazardTable",
         "KaplanMeier",
+        "LogRank",
+        "LogRankTrend",
+        "MaxCombo",
+        "NelsonAalen",
+        "PairwiseLogRank",
+        "PhTest",
+        "PooledCox",
+        "Proportion",
+        "RestrictedMean",
+        "RestrictedMeanDifference",
+        "RestrictedMeanRatio",
+        "RiskTable",
+        "SmoothedHazard",
+        "SurvivalAt",
+        "SurvivalDifference",
+        "Test",
+        "bootstrap_survival",
+        "check_pieces",
+        "conditional_survival",
+        "confidence_bands",
         "cox",
+        "cox_curves",
+        "cox_path",
+        "cox_residuals",
+        "describe",
+        "exact_logrank",
         "follow_up",
+        "formula_variables",
         "hazard_table",
+        "holm",
         "kaplan_meier",
         "logrank",
+        "logrank_trend",
+        "max_combo",
         "nelson_aalen",
+        "pairwise_logrank",
+        "pool",
         "proportion",
         "restricted_mean",
+        "restricted_mean_difference",
+        "restricted_mean_ratio",
+        "smoothed_hazard",
+        "survival_difference",
     ),
     "records": ("evidence", "read_study"),
 }

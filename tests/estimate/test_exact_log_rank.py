@@ -165,10 +165,10 @@ def test_size_is_never_more_than_stated():
 def test_more_patients_than_can_be_permuted_are_refused_at_once_with_the_remedy():
     n = 1_000_000
     many = TimeToEvent(np.arange(n) % 700, np.ones(n))
-    with pytest.raises(BadInput, match=r"at most 2,000 patients(.|\n)*1,000,000(.|\n)*Leave exact out"):
-        BadInput, match="at most 2,000 patients.*\n.*1,000,000.*\n.*Leave exact out"
-    ):
+    with pytest.raises(BadInput, match="at most 2,000 patients") as refused:
         exact_logrank(many, np.arange(n) % 2)
+    assert "1,000,000 patients" in str(refused.value)
+    assert "Leave exact out" in str(refused.value)
     copies = TimeToEvent([5, 6, 7], [1, 1, 1], weight=[1, 1, 2000])
     with pytest.raises(BadInput, match="2,002 patients"):
         exact_logrank(copies, ["a", "b", "b"])
