@@ -9,6 +9,12 @@ from survival_bzd.estimate.quantities import Floats
 from survival_bzd.estimate.risk_sets import Group, Indices, RiskSets, cells
 
 
+def takes_robust_error(group: Group, cluster: Indices | None) -> bool:
+    """Whether errors are robust, as in R: there are clusters, or weights that are not whole."""
+    weight = group.weight
+    return cluster is not None or (weight is not None and bool((weight % 1 != 0).any()))
+
+
 def robust_std_error(
     group: Group,
     event: NDArray[np.bool_],
@@ -18,16 +24,30 @@ def robust_std_error(
 ) -> Floats:
     r"""Return the robust standard error of S at each distinct time.
 
-    While at risk a patient adds :math:`A(t) = \sum d / (n (n - d))` to the derivative of -log S by
-    their weight, and takes 1 / (n - d) off it at their event. After that it stays. So a
-    cluster's influence is :math:`W A(t) + C`, with W the weight still at risk and C a constant;
-    its square moves only when a member enters or leaves, and all is one sort and cumulative sums.
+    While at risk a patient adds :math:`\sum d / (n (n - d))` to the derivative of -log S by their
+    weight, and takes 1 / (n - d) off it at their event.
+    """
+    # Where everybody has the event there is no derivative; what follows is NaN in the end.
+    survivors = np.where(counts.emptied, np.inf, counts.at_risk - counts.events)
+    step = counts.events / (counts.at_risk * survivors)
+    variance = jackknife_variance(group, event, step, 1 / survivors, cluster)
+    return np.where(survival > 0, survival * np.sqrt(variance), np.nan)
+
+
+def jackknife_variance(
+    group: Group, event: NDArray[np.bool_], step: Floats, gone: Floats, cluster: Indices | None
+) -> Floats:
+    r"""Return the variance over clusters of an estimate, at each distinct time.
+
+    While at risk at a time a patient adds `step` to its derivative by their weight, and takes
+    `gone` off it at their event; both are (k,). After that it stays. So with :math:`A(t)` the sum
+    of the steps a cluster's influence is :math:`W A(t) + C`, with W the weight still at risk and C
+    a constant; its square moves only when a member enters or leaves, and all is one sort and
+    cumulative sums. Without `cluster` every row is one.
     """
     place = cells(group.time, group.entry)
     k = place.time.size
-    # Where everybody has the event there is no derivative; what follows is NaN in the end.
-    survivors = np.where(counts.emptied, np.inf, counts.at_risk - counts.events)
-    path = np.cumsum(counts.events / (counts.at_risk * survivors))
+    path = np.cumsum(step)
     weight = np.ones(group.time.size) if group.weight is None else group.weight
     member = np.arange(group.time.size) if cluster is None else cluster
     # A patient enters before position `first` and has left by the end of position `last`.
@@ -36,8 +56,8 @@ def robust_std_error(
     moment = np.concatenate([first, place.last])
     leaving = np.repeat([0, 1], weight.size)
     holds = np.concatenate([weight, -weight])
-    gone = np.where(event, 1 / survivors[place.last], 0.0)
-    constant = np.concatenate([-weight * before[first], weight * (path[place.last] - gone)])
+    taken = np.where(event, gone[place.last], 0.0)
+    constant = np.concatenate([-weight * before[first], weight * (path[place.last] - taken)])
     who = np.concatenate([member, member])
     # Entering at position j happens before leaving at j; both are in force at the end of j.
     order = np.lexsort((leaving, moment, who))
@@ -48,8 +68,8 @@ def robust_std_error(
         np.cumsum(np.bincount(moment[order], _changes(value, new), minlength=k))
         for value in (w * w, w * c, c * c)
     ]
-    variance = total[0] * path**2 + 2 * total[1] * path + total[2]
-    return np.where(survival > 0, survival * np.sqrt(np.maximum(variance, 0.0)), np.nan)
+    variance: Floats = total[0] * path**2 + 2 * total[1] * path + total[2]
+    return np.maximum(variance, 0.0)
 
 
 def _running(values: Floats, new: NDArray[np.bool_]) -> Floats:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.estimate.beta_product import beta_limits, limits_before
-from survival_bzd.estimate.influence import robust_std_error
+from survival_bzd.estimate.influence import robust_std_error, takes_robust_error
 from survival_bzd.estimate.limits import SCALES, limits_of
 from survival_bzd.estimate.quantities import (
     Estimate,
@@ -141,7 +141,10 @@ class KaplanMeier:
 
         Notes
         -----
-        Agrees with R ``quantile(survfit)`` (``tests/reference/kaplan_meier.json``).
+        Agrees with R ``quantile(survfit)`` (``tests/reference/kaplan_meier.json``), but for a
+        plateau that never ends and lies above 1 - p by a rounding error: R, asked for this quantile
+        alone, says NA. The median that R prints of a curve is the start of a plateau at one half
+        that never ends, and not the middle.
         """
         if not 0 < p < 1:
             raise BadInput(
@@ -315,8 +318,9 @@ def kaplan_meier(
     Notes
     -----
     Agrees with R ``survfit(conf.type=...)`` to 1e-9 relative
-    (``tests/reference/kaplan_meier.json``), but for the limits where survival is 1: R
-    prints 1 to 1 for log and plain, here they are NaN.
+    (``tests/reference/kaplan_meier.json``), but for what here is NaN: the limits where survival is
+    1, which R prints as 1 to 1 for log and plain; and the robust standard error where survival is
+    0, which R prints as 0. For medians see `KaplanMeier.quantile`.
 
     Beta limits are those of R ``bpcp::bpcp(time, status, nmc=0)`` from version 1.3 on: the
     row of a follow-up time holds what bpcp prints for the interval that begins there, and from
@@ -423,8 +427,7 @@ def _curve(
     """Estimate the curve of one group."""
     counts = group.counts(event)
     survival = product_limit(counts)
-    weight = group.weight
-    robust = cluster is not None or (weight is not None and bool((weight % 1 != 0).any()))
+    robust = takes_robust_error(group, cluster)
     if robust:
         std_error = robust_std_error(group, event, counts, survival, cluster)
     else:

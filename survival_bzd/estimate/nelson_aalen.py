@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from survival_bzd.endpoint.time_to_event import TimeToEvent
-from survival_bzd.estimate.quantities import Floats, choice, frozen, normal_quantile
-from survival_bzd.estimate.risk_sets import Group, RiskSets, risk_sets, split, sums
+from survival_bzd.estimate.influence import jackknife_variance, takes_robust_error
+from survival_bzd.estimate.quantities import Floats, choice, frozen, labels, normal_quantile
+from survival_bzd.estimate.risk_sets import Group, Indices, RiskSets, risk_sets, split, sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,7 @@ class NelsonAalen:
     ties : ``"aalen"`` or ``"fleming-harrington"``.
     confidence : pointwise coverage of the limits.
     unit, label : unit of `time`; what the event is.
+    robust : whether the standard error is robust (clusters or weights that are not whole).
     """
 
     group: str | None
@@ -49,6 +51,7 @@ class NelsonAalen:
     confidence: float
     unit: str
     label: str
+    robust: bool = False
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per follow-up time; column names are this class's field names."""
@@ -64,6 +67,7 @@ def nelson_aalen(
     by: ArrayLike | None = None,
     ties: str = "aalen",
     confidence: float = 0.95,
+    cluster: ArrayLike | None = None,
 ) -> tuple[NelsonAalen, ...]:
     r"""Estimate the cumulative hazard, :math:`H(t) = \sum d / n`.
 
@@ -80,6 +84,9 @@ def nelson_aalen(
         How tied events share their time.
     confidence : float, default 0.95
         Pointwise coverage of the limits.
+    cluster : (n,) labels, optional
+        Rows that belong together. The standard error is then robust (infinitesimal jackknife over
+        clusters); so it is, each row a cluster, where a weight is not a whole number.
 
     Returns
     -------
@@ -106,19 +113,34 @@ def nelson_aalen(
     """
     choice("ties", ties, ("aalen", "fleming-harrington"))
     z = normal_quantile(confidence)
-    return tuple(_curve(group, ties, confidence, z, tte) for group in split(tte, by))
+    member = None if cluster is None else labels(cluster, tte.n, "cluster")[1]
+    return tuple(
+        _curve(group, None if member is None else member[group.rows], ties, confidence, z, tte)
+        for group in split(tte, by)
+    )
 
 
-def _curve(group: Group, ties: str, confidence: float, z: float, tte: TimeToEvent) -> NelsonAalen:
+def _curve(
+    group: Group,
+    cluster: Indices | None,
+    ties: str,
+    confidence: float,
+    z: float,
+    tte: TimeToEvent,
+) -> NelsonAalen:
     """Estimate the cumulative hazard of one group."""
     counts = group.counts()
     if ties == "aalen":
         steps = counts.events / counts.at_risk
-        variances = counts.events / counts.at_risk**2
+        variances, gone = counts.events / counts.at_risk**2, 1 / counts.at_risk
     else:
-        steps, variances = _one_after_the_other(group, counts)
+        steps, variances, gone = _one_after_the_other(group, counts)
     hazard = np.cumsum(steps)
-    std_error = np.sqrt(np.cumsum(variances))
+    robust = takes_robust_error(group, cluster)
+    if robust:
+        std_error = np.sqrt(jackknife_variance(group, group.code == 1, variances, gone, cluster))
+    else:
+        std_error = np.sqrt(np.cumsum(variances))
     positive = np.where(hazard > 0, hazard, np.nan)
     factor = np.exp(z * std_error / positive)
     return NelsonAalen(
@@ -135,18 +157,21 @@ def _curve(group: Group, ties: str, confidence: float, z: float, tte: TimeToEven
         confidence=confidence,
         unit=tte.unit,
         label=tte.label,
+        robust=robust,
     )
 
 
-def _one_after_the_other(group: Group, counts: RiskSets) -> tuple[Floats, Floats]:
-    """Return the steps of H and of its variance with tied events taken singly."""
+def _one_after_the_other(group: Group, counts: RiskSets) -> tuple[Floats, Floats, Floats]:
+    """Return the steps of H and of its variance with tied events taken singly.
+
+    The third is how much, by their weight, a patient with the event adds to the derivative of H
+    over one without: by the mean weight of the events, whose share of it they have.
+    """
     people = risk_sets(group.time, group.code == 1, entry=group.entry).events.astype(np.intp)
     k = people.size
     row = np.repeat(np.arange(k), people)
     place = np.arange(row.size) - np.repeat(np.cumsum(people) - people, people)
     mean_weight = counts.events[row] / people[row]
     left = counts.at_risk[row] - place * mean_weight
-    return (
-        sums(row, mean_weight / left, k),
-        sums(row, mean_weight / left**2, k),
-    )
+    own = (1 + place * mean_weight / left) / (people[row] * left)
+    return sums(row, mean_weight / left, k), sums(row, mean_weight / left**2, k), sums(row, own, k)

@@ -127,7 +127,7 @@ def restricted_mean(
     -----
     Agrees with R ``print(survfit, rmean=tau)`` to 1e-9 relative
     (``tests/reference/restricted_mean.json``). As there, weights count as copies of a patient also
-    where they are not whole: the standard error is then not robust.
+    where they are not whole: the standard error is never robust, though that of the curve is.
 
     References
     ----------

@@ -19,7 +19,8 @@ REFERENCE = json.loads(
 def test_agrees_with_r_survfit(case, ties, patients, column):
     # Regenerate with tests/reference/nelson_aalen.R.
     r = REFERENCE[case]
-    (curve,) = nelson_aalen(patients(r["data"]), ties=ties)
+    (curve,) = nelson_aalen(patients(r["data"]), ties=ties, cluster=r.get("cluster"))
+    assert curve.robust == ("cluster" in r)
     assert_allclose(curve.hazard, column(r["ties"][ties]["hazard"]), rtol=1e-9)
     assert_allclose(curve.std_error, column(r["ties"][ties]["std_error"]), rtol=1e-9)
 

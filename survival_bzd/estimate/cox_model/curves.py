@@ -158,7 +158,7 @@ def cox_curves(
     Agrees with R ``survfit(coxph(...), newdata, conf.type = "log-log")``, whose ``std.err`` is
     `hazard_std_error`, to 1e-6 relative (``tests/reference/cox_curves.json``). Where errors are
     robust, the part of the variance that comes from the coefficients is robust and the other is
-    not, as in R. Limits are NaN where survival is 1, where R prints 1.
+    not, as in R. Limits are NaN where survival is 1; R prints 1 there for log and plain.
 
     References
     ----------
