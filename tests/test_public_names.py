@@ -24,6 +24,7 @@ def test_every_name_offered_is_there():
 
 
 def test_importing_the_package_loads_no_layer():
-    code = "import sys, survival_bzd; print([n for n in sys.modules if n[:5] in ('survi', 'numpy')])"
+    heavy = "('survival_bzd.', 'numpy')"
+    code = f"import sys, survival_bzd; print([n for n in sys.modules if n.startswith({heavy})])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['survival_bzd']"
+    assert done.stdout.strip() == "[]"
