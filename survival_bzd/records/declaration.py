@@ -130,7 +130,8 @@ class TableDeclaration(Declared):
     columns : ours = theirs.
     codes : column = {ours = [theirs, ...]}.
     covariates : other columns of `patients`, and what they hold.
-    undated : ``"leave_out"`` counts and lists rows without a date instead of refusing them.
+    undated : ``"leave_out"`` counts and lists rows without a date instead of refusing them. Nobody
+        in `patients` is left out: the day of enrolment stays empty, and the patient enrolled.
     """
 
     file: TableFile

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Engine:
     """DuckDB in memory, and the SQL that ran in it.
 
@@ -31,13 +34,22 @@ class Engine:
 
     @classmethod
     def start(cls) -> Engine:
-        """Open an empty database in memory that touches no file and no network."""
+        """Open an empty database in memory that touches no network.
+
+        What does not fit into memory goes to a folder of its own among the system's temporary ones,
+        which nobody else can read and which is removed with the engine; by default DuckDB would
+        put it into the current folder.
+        """
         import duckdb
 
         connection = duckdb.connect(":memory:")
+        engine = cls(connection)
+        spill = tempfile.mkdtemp(prefix="survival-bzd-")
+        weakref.finalize(engine, shutil.rmtree, spill, ignore_errors=True)
+        connection.execute(f"SET temp_directory = {literal(spill)}")
         connection.execute("SET autoinstall_known_extensions = false")
         connection.execute("SET preserve_insertion_order = true")
-        return cls(connection)
+        return engine
 
     def run(self, package: str, step: str, **context: Any) -> None:
         """Render `sql/<step>.sql` of a package and keep its result as the table `step`."""

@@ -349,7 +349,11 @@ def _rules(
     if not (column.may_be_empty or leaves_out):
         remedy = "Fill it in."
         if column.kind == "day":
-            remedy = f'Fill it in, or declare undated = "leave_out" in [tables.{name}].'
+            kept = " The patient stays enrolled then, without a day of enrolment."
+            remedy = (
+                f'Fill it in, or declare undated = "leave_out" in [tables.{name}].'
+                f"{kept if name == 'patients' else ''}"
+            )
         yield "TRIM({cell}) = ''", "a cell of this column must not be empty", remedy
     wrong = "TRIM({cell}) <> '' AND {made} IS NULL"
     empty = ", or leave it empty" if column.may_be_empty else ""

@@ -300,6 +300,15 @@ def test_rows_without_a_date_are_left_out_only_where_declared(study, faults_of):
     ]
 
 
+def test_a_patient_without_a_day_of_enrolment_stays_enrolled_where_declared(study, faults_of):
+    patients = "patient_id,enrolled\n001,2020-01-01\n002,\n"
+    (fault,) = faults_of(study(patients=patients))
+    assert "stays enrolled then, without a day of enrolment" in fault.remedy
+    records = read_study(study(patients=patients, keys={"patients": 'undated = "leave_out"'}))
+    assert records.rows["patients"] == 2
+    assert records.left_out == ()
+
+
 def test_a_fill_that_stands_twice_is_reported_and_kept(study):
     fill = "001,2020-01-02,diazepam,5,28,28\n"
     header = "patient_id,date,substance,strength_mg,quantity,days_supply\n"
