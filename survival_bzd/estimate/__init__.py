@@ -28,6 +28,7 @@ from survival_bzd.estimate.nelson_aalen import NelsonAalen, nelson_aalen
 from survival_bzd.estimate.pairwise import PairwiseLogRank, holm, pairwise_logrank
 from survival_bzd.estimate.proportion import Proportion, proportion
 from survival_bzd.estimate.quantities import Estimate, Test
+from survival_bzd.estimate.recurrent.mean_count import MeanCount, mean_count
 from survival_bzd.estimate.restricted_mean import (
     RestrictedMean,
     RestrictedMeanDifference,
@@ -56,6 +57,7 @@ __all__ = [
     "LogRank",
     "LogRankTrend",
     "MaxCombo",
+    "MeanCount",
     "NelsonAalen",
     "PairwiseLogRank",
     "PhTest",
@@ -87,6 +89,7 @@ __all__ = [
     "logrank",
     "logrank_trend",
     "max_combo",
+    "mean_count",
     "nelson_aalen",
     "pairwise_logrank",
     "pool",

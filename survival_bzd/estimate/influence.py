@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from survival_bzd.estimate.quantities import Floats
-from survival_bzd.estimate.risk_sets import Group, Indices, RiskSets, cells
+from survival_bzd.estimate.risk_sets import Cells, Group, Indices, RiskSets, cells
 
 
 def takes_robust_error(group: Group, cluster: Indices | None) -> bool:
@@ -37,39 +39,64 @@ def robust_std_error(
 def jackknife_variance(
     group: Group, event: NDArray[np.bool_], step: Floats, gone: Floats, cluster: Indices | None
 ) -> Floats:
-    r"""Return the variance over clusters of an estimate, at each distinct time.
+    """Return the variance over clusters of an estimate, at each distinct time.
 
     While at risk at a time a patient adds `step` to its derivative by their weight, and takes
-    `gone` off it at their event; both are (k,). After that it stays. So with :math:`A(t)` the sum
-    of the steps a cluster's influence is :math:`W A(t) + C`, with W the weight still at risk and C
-    a constant; its square moves only when a member enters or leaves, and all is one sort and
-    cumulative sums. Without `cluster` every row is one.
+    `gone` off it at their event; both are (k,). After that it stays.
     """
     place = cells(group.time, group.entry)
+    taken = np.where(event, gone[place.last], 0.0)
+    variance: Floats = jackknife_covariances(group, place, [(step, taken)], cluster)[0, 0]
+    return np.maximum(variance, 0.0)
+
+
+def jackknife_covariances(
+    group: Group, place: Cells, parts: Sequence[tuple[Floats, Floats]], cluster: Indices | None
+) -> Floats:
+    r"""Return the covariances over clusters of the parts of an estimate, (p, p, k).
+
+    A part is (k,) steps that a patient adds while at risk, and the (n,) that they take off at the
+    end of their row. With :math:`A(t)` the sum of the steps a cluster's influence is
+    :math:`W A(t) + C`, with W the weight still at risk and C a constant; products of two move only
+    when a member enters or leaves, and all is one sort and cumulative sums. Without `cluster` every
+    row is one.
+    """
     k = place.time.size
-    path = np.cumsum(step)
     weight = np.ones(group.time.size) if group.weight is None else group.weight
     member = np.arange(group.time.size) if cluster is None else cluster
     # A patient enters before position `first` and has left by the end of position `last`.
-    before = np.concatenate([[0.0], path])
     first = np.zeros(place.last.size, dtype=np.intp) if place.first is None else place.first
     moment = np.concatenate([first, place.last])
     leaving = np.repeat([0, 1], weight.size)
-    holds = np.concatenate([weight, -weight])
-    taken = np.where(event, gone[place.last], 0.0)
-    constant = np.concatenate([-weight * before[first], weight * (path[place.last] - taken)])
     who = np.concatenate([member, member])
     # Entering at position j happens before leaving at j; both are in force at the end of j.
     order = np.lexsort((leaving, moment, who))
     new = np.concatenate([[True], np.diff(who[order]) != 0])
-    w = _running(holds[order], new)
-    c = _running(constant[order], new)
-    total = [
-        np.cumsum(np.bincount(moment[order], _changes(value, new), minlength=k))
-        for value in (w * w, w * c, c * c)
-    ]
-    variance: Floats = total[0] * path**2 + 2 * total[1] * path + total[2]
-    return np.maximum(variance, 0.0)
+    at = moment[order]
+
+    def total(value: Floats) -> Floats:
+        """Sum over the clusters what the value is after each time."""
+        summed: Floats = np.cumsum(np.bincount(at, _changes(value, new), minlength=k))
+        return summed
+
+    w = _running(np.concatenate([weight, -weight])[order], new)
+    paths, constants = [], []
+    for step, taken in parts:
+        path = np.cumsum(step)
+        before = np.concatenate([[0.0], path])
+        constant = np.concatenate([-weight * before[first], weight * (path[place.last] - taken)])
+        paths.append(path)
+        constants.append(_running(constant[order], new))
+    at_risk = total(w * w)
+    linear = [total(w * c) for c in constants]
+    covariances = np.empty((len(parts), len(parts), k))
+    for i, (a, c) in enumerate(zip(paths, constants, strict=True)):
+        for j in range(i + 1):
+            products = total(c * constants[j])
+            covariances[i, j] = at_risk * a * paths[j] + linear[i] * paths[j] + linear[j] * a
+            covariances[i, j] += products
+            covariances[j, i] = covariances[i, j]
+    return covariances
 
 
 def _running(values: Floats, new: NDArray[np.bool_]) -> Floats:

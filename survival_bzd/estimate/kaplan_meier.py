@@ -26,6 +26,7 @@ from survival_bzd.estimate.quantities import (
 )
 from survival_bzd.estimate.risk_sets import Group, RiskSets, split
 from survival_bzd.estimate.tally import NEAR
+from survival_bzd.estimate.times_asked import snapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,7 +184,7 @@ class KaplanMeier:
         ----------
         times : zero or more; times that differ from a follow-up time by rounding mean that time.
         """
-        asked = self._snapped(times)
+        asked = snapped(times, self.time, "survival")
         step = np.searchsorted(self.time, asked, side="right")
         survival, std_error, lower, upper = (
             np.concatenate([[start], curve])[step]
@@ -210,7 +211,7 @@ class KaplanMeier:
 
     def risk_table(self, times: Sequence[float] | Floats) -> RiskTable:
         """Return the number at risk, and the events and censorings so far, at given times."""
-        asked = self._snapped(times)
+        asked = snapped(times, self.time, "survival")
         step = np.searchsorted(self.time, asked, side="right")
         return RiskTable(
             time=frozen(times),
@@ -234,25 +235,6 @@ class KaplanMeier:
         if self.limits == "beta":
             return limits_before(self.n, self.confidence)
         return math.nan, math.nan
-
-    def _snapped(self, times: Sequence[float] | Floats) -> Floats:
-        """Move times that are a follow-up time but for rounding onto it."""
-        asked = np.array(times, dtype=np.float64)
-        broken = np.flatnonzero(~(np.isfinite(asked) & (asked >= 0)))
-        if broken.size:
-            raise BadInput(
-                Fault(
-                    rule="a time at which survival is asked for must be zero or more",
-                    remedy="Count times from the origin, in the unit of the follow-up.",
-                    value=f"{asked[row]:g}",
-                )
-                for row in broken
-            )
-        below = np.clip(np.searchsorted(self.time, asked) - 1, 0, None)
-        for position in (below, np.clip(below + 1, None, self.time.size - 1)):
-            near = np.abs(self.time[position] - asked) <= NEAR * np.maximum(1.0, asked)
-            asked = np.where(near, self.time[position], asked)
-        return asked
 
     def _at_risk(self, asked: Floats) -> Floats:
         """Sum the weights of those with entry < time <= follow-up."""

@@ -1,0 +1,1 @@
+"""Relapse that may come again: how often, the probability of being free, what predicts it."""
