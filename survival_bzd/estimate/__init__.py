@@ -15,6 +15,11 @@ from survival_bzd.estimate.cox_model.result import CoxFit
 from survival_bzd.estimate.description import Characteristic, describe
 from survival_bzd.estimate.exact_log_rank import ExactLogRank, exact_logrank
 from survival_bzd.estimate.hazard_table import HazardTable, hazard_table
+from survival_bzd.estimate.interval_censored.npmle import (
+    IntervalCurve,
+    IntervalSurvivalAt,
+    npmle,
+)
 from survival_bzd.estimate.kaplan_meier import (
     KaplanMeier,
     RiskTable,
@@ -53,6 +58,8 @@ __all__ = [
     "Estimate",
     "ExactLogRank",
     "HazardTable",
+    "IntervalCurve",
+    "IntervalSurvivalAt",
     "KaplanMeier",
     "LogRank",
     "LogRankTrend",
@@ -91,6 +98,7 @@ __all__ = [
     "max_combo",
     "mean_count",
     "nelson_aalen",
+    "npmle",
     "pairwise_logrank",
     "pool",
     "proportion",

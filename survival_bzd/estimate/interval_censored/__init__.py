@@ -1,0 +1,1 @@
+"""Curves, tests and models of events that lie between two visits."""
