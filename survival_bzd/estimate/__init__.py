@@ -31,6 +31,12 @@ from survival_bzd.estimate.log_rank import LogRank, logrank
 from survival_bzd.estimate.max_combo import MaxCombo, max_combo
 from survival_bzd.estimate.nelson_aalen import NelsonAalen, nelson_aalen
 from survival_bzd.estimate.pairwise import PairwiseLogRank, holm, pairwise_logrank
+from survival_bzd.estimate.parametric_model.fit import parametric
+from survival_bzd.estimate.parametric_model.result import (
+    PARAMETRIC_MODELS,
+    ParametricAt,
+    ParametricFit,
+)
 from survival_bzd.estimate.proportion import Proportion, proportion
 from survival_bzd.estimate.quantities import Estimate, Test
 from survival_bzd.estimate.recurrent.mean_count import MeanCount, mean_count
@@ -47,6 +53,7 @@ from survival_bzd.estimate.survival_difference import SurvivalDifference, surviv
 from survival_bzd.estimate.trend import LogRankTrend, logrank_trend
 
 __all__ = [
+    "PARAMETRIC_MODELS",
     "BootstrapSurvival",
     "Characteristic",
     "ConditionalSurvival",
@@ -67,6 +74,8 @@ __all__ = [
     "MeanCount",
     "NelsonAalen",
     "PairwiseLogRank",
+    "ParametricAt",
+    "ParametricFit",
     "PhTest",
     "PooledCox",
     "Proportion",
@@ -100,6 +109,7 @@ __all__ = [
     "nelson_aalen",
     "npmle",
     "pairwise_logrank",
+    "parametric",
     "pool",
     "proportion",
     "restricted_mean",

@@ -1,0 +1,1 @@
+"""Parametric survival models, each with its own formulas for the likelihood."""
