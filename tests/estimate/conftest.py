@@ -1,4 +1,7 @@
-"""Makes time-to-event data of what the R scripts of tests/reference wrote."""
+"""Makes data of what the R scripts of tests/reference wrote, and judges what was simulated."""
+
+import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -32,3 +35,27 @@ def patients():
         )
 
     return of_data
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """Read what `python -m benchmarks.coverage` counted, by experiment, row and column."""
+    from benchmarks.coverage.page import RESULTS, unpacked
+
+    return unpacked(json.loads(RESULTS.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def outside():
+    """Say whether a count is outside its band by more than chance makes."""
+
+    def of_its_band(count, cell, known, nominal):
+        row, column = cell
+        places = [cell, (row, None), (None, column), (None, None)]
+        low, high = next((known[place] for place in places if place in known), nominal)
+        below, above = (
+            3.3 * math.sqrt(end * (1 - end) / count.answered) + 1e-12 for end in (low, high)
+        )
+        return not low - below <= count.share <= high + above
+
+    return of_its_band

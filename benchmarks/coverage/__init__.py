@@ -1,0 +1,1 @@
+"""How often limits cover and tests reject in studies of 22 patients whose truth is known."""
