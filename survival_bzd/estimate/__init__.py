@@ -1,6 +1,11 @@
 """Time-to-event data become estimates: frozen results, no files, no plots."""
 
 from survival_bzd.estimate.bootstrap import BootstrapSurvival, bootstrap_survival
+from survival_bzd.estimate.competing_risks.aalen_johansen import (
+    CumulativeIncidence,
+    IncidenceAt,
+    aalen_johansen,
+)
 from survival_bzd.estimate.conditional_survival import ConditionalSurvival, conditional_survival
 from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_bands
 from survival_bzd.estimate.cox_model.curves import CoxCurve, cox_curves
@@ -62,9 +67,11 @@ __all__ = [
     "CoxFit",
     "CoxPath",
     "CoxResiduals",
+    "CumulativeIncidence",
     "Estimate",
     "ExactLogRank",
     "HazardTable",
+    "IncidenceAt",
     "IntervalCurve",
     "IntervalSurvivalAt",
     "KaplanMeier",
@@ -87,6 +94,7 @@ __all__ = [
     "SurvivalAt",
     "SurvivalDifference",
     "Test",
+    "aalen_johansen",
     "bootstrap_survival",
     "check_pieces",
     "conditional_survival",

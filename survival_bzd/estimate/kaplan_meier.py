@@ -26,7 +26,7 @@ from survival_bzd.estimate.quantities import (
 )
 from survival_bzd.estimate.risk_sets import Group, RiskSets, split
 from survival_bzd.estimate.tally import NEAR
-from survival_bzd.estimate.times_asked import snapped
+from survival_bzd.estimate.times_asked import present, snapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,16 +238,8 @@ class KaplanMeier:
 
     def _at_risk(self, asked: Floats) -> Floats:
         """Sum the weights of those with entry < time <= follow-up."""
-        step = np.searchsorted(self.time, asked)
-        position = np.minimum(step, self.time.size - 1)
-        if not self.entry_time.size:
-            return np.where(step < self.time.size, self.at_risk[position], 0.0)
-        leave = self.events + self.censored
-        not_yet_ended = np.concatenate([np.cumsum(leave[::-1])[::-1], [0.0]])[step]
-        later = np.concatenate([np.cumsum(self.entered[::-1])[::-1], [0.0]])
-        exact = not_yet_ended - later[np.searchsorted(self.entry_time, asked)]
-        # At a follow-up time the stored number is shown, not a sum that differs by rounding.
-        return np.where(self.time[position] == asked, self.at_risk[position], np.maximum(exact, 0))
+        late = (self.entry_time, self.entered)
+        return present(asked, self.time, self.at_risk, self.events + self.censored, late)
 
     def __repr__(self) -> str:
         who = "" if self.group is None else f"{self.group}: "

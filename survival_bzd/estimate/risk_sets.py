@@ -226,7 +226,7 @@ def risk_sets(
         at_risk = place.at_risk(weight)
     # A difference of two sums of weights could leave rounding where nobody is censored.
     censored = np.where(happened == ended, 0.0, everybody - events)
-    entry_time, entered = _entries(entry, weight)
+    entry_time, entered = entries(entry, weight)
     return RiskSets(
         time=place.time,
         at_risk=at_risk,
@@ -257,7 +257,7 @@ def _each_once(time: Floats, event: NDArray[np.bool_], *, merge: bool) -> RiskSe
     )
 
 
-def _entries(entry: Floats | None, weight: Floats | None) -> tuple[Floats, Floats]:
+def entries(entry: Floats | None, weight: Floats | None) -> tuple[Floats, Floats]:
     """Return the distinct late entries and the weights that enter there."""
     if entry is None:
         return np.empty(0), np.empty(0)

@@ -29,3 +29,26 @@ def snapped(times: Sequence[float] | Floats, known: Floats, what: str) -> Floats
         near = np.abs(known[position] - asked) <= NEAR * np.maximum(1.0, asked)
         asked = np.where(near, known[position], asked)
     return asked
+
+
+def present(
+    asked: Floats, time: Floats, at_risk: Floats, ended: Floats, late: tuple[Floats, Floats]
+) -> Floats:
+    """Return the (m,) weights of those with entry < time asked <= follow-up.
+
+    Parameters
+    ----------
+    asked : (m,) times.
+    time, at_risk, ended : (k,) follow-up times, weights at risk just before, weights that end.
+    late : distinct late entries, and the weights that enter just after them.
+    """
+    entry_time, entered = late
+    step = np.searchsorted(time, asked)
+    position = np.minimum(step, time.size - 1)
+    if not entry_time.size:
+        return np.where(step < time.size, at_risk[position], 0.0)
+    not_yet_ended = np.concatenate([np.cumsum(ended[::-1])[::-1], [0.0]])[step]
+    later = np.concatenate([np.cumsum(entered[::-1])[::-1], [0.0]])
+    exact = not_yet_ended - later[np.searchsorted(entry_time, asked)]
+    # At a follow-up time the stored number is shown, not a sum that differs by rounding.
+    return np.where(time[position] == asked, at_risk[position], np.maximum(exact, 0))

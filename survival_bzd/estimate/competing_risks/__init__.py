@@ -1,0 +1,1 @@
+"""Several ways to end: cumulative incidence, Gray's test, and models of one cause."""
