@@ -66,15 +66,19 @@ class BadInput(SurvivalBzdError, ValueError):
         self.faults = tuple(faults)
         super().__init__(_message(self.faults))
 
+    def told(self, consequence: str) -> str:
+        """Return the message with what follows from it in its first line."""
+        return _message(self.faults, f"; {consequence}")
 
-def _message(faults: tuple[Fault, ...]) -> str:
+
+def _message(faults: tuple[Fault, ...], consequence: str = "") -> str:
     """Group the faults that break one rule in one column of one file; list their places."""
     groups: dict[tuple[str | None, str | None, str, str], list[Fault]] = {}
     for fault in faults:
         key = (fault.file, fault.column, fault.rule, fault.remedy)
         groups.setdefault(key, []).append(fault)
     count = len(faults)
-    lines = [f"{count} problem{'s' if count > 1 else ''} in the input; nothing was written."]
+    lines = [f"{count} problem{'s' if count > 1 else ''} in the input{consequence}."]
     for (file, column, rule, remedy), members in groups.items():
         kind = "key" if (file or "").endswith(".toml") else "column"
         where = ": ".join(part for part in (file, column and f"{kind} `{column}`") if part)

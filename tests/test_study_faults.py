@@ -118,7 +118,7 @@ def test_the_report_can_be_read(folder):
     with pytest.raises(BadInput) as refused:
         open_study(folder)
     report = str(refused.value)
-    assert report.startswith(f"{len(EXPECTED)} problems in the input; nothing was written.")
+    assert report.startswith(f"{len(EXPECTED)} problems in the input.")
     for fault in refused.value.faults:
         assert fault.rule in report
         assert fault.remedy in report
@@ -140,6 +140,6 @@ def test_nothing_is_written_of_a_study_with_faults(folder):
 def test_each_fault_alone_is_one_fault():
     fault = Fault(rule="it must be so", remedy="Make it so.", file="t.parquet", line=3, value="x")
     assert str(BadInput([fault])) == (
-        "1 problem in the input; nothing was written.\n\n"
+        "1 problem in the input.\n\n"
         "t.parquet: it must be so\n  Found at row 3: 'x'.\n  Make it so."
     )

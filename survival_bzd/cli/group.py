@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from survival_bzd.errors import SurvivalBzdError
+from survival_bzd.errors import BadInput, SurvivalBzdError
 
 
 class _Cli(click.Group):
@@ -21,7 +21,10 @@ class _Cli(click.Group):
         try:
             return super().invoke(ctx)
         except SurvivalBzdError as error:
-            click.echo(f"Error: {error}", err=True)
+            told = str(error)
+            if isinstance(error, BadInput):
+                told = error.told("nothing was written")
+            click.echo(f"Error: {told}", err=True)
             ctx.exit(error.exit_code)
         except OSError as error:
             click.echo(f"Error: {_place(error)}{error.strerror or error}", err=True)
