@@ -45,6 +45,12 @@ from survival_bzd.estimate.parametric_model.result import (
 from survival_bzd.estimate.proportion import Proportion, proportion
 from survival_bzd.estimate.quantities import Estimate, Test
 from survival_bzd.estimate.recurrent.mean_count import MeanCount, mean_count
+from survival_bzd.estimate.recurrent.multi_state import (
+    StateOccupancy,
+    TimeInState,
+    multi_state,
+    time_in_state,
+)
 from survival_bzd.estimate.restricted_mean import (
     RestrictedMean,
     RestrictedMeanDifference,
@@ -91,9 +97,11 @@ __all__ = [
     "RestrictedMeanRatio",
     "RiskTable",
     "SmoothedHazard",
+    "StateOccupancy",
     "SurvivalAt",
     "SurvivalDifference",
     "Test",
+    "TimeInState",
     "aalen_johansen",
     "bootstrap_survival",
     "check_pieces",
@@ -114,6 +122,7 @@ __all__ = [
     "logrank_trend",
     "max_combo",
     "mean_count",
+    "multi_state",
     "nelson_aalen",
     "npmle",
     "pairwise_logrank",
@@ -125,4 +134,5 @@ __all__ = [
     "restricted_mean_ratio",
     "smoothed_hazard",
     "survival_difference",
+    "time_in_state",
 ]
