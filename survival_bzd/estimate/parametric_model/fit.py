@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, Fault
+from survival_bzd.estimate.interval_censored.support import event_intervals
 from survival_bzd.estimate.parametric_model.distributions import (
     Cure,
     Model,
@@ -91,7 +92,7 @@ def parametric(
     References
     ----------
     .. [1] Royston P, Parmar MKB (2002). Stat Med 21:2175-2197. doi:10.1002/sim.1203
-    .. [2] Boag JW (1949). J R Stat Soc B 11:15-44. doi:10.1111/j.2517-6161.1949.tb00020.x
+    .. [2] Boag JW (1949). J R Stat Soc B 11:15-53. doi:10.1111/j.2517-6161.1949.tb00020.x
 
     Examples
     --------
@@ -146,18 +147,21 @@ class _Whose:
 def _times(
     tte: TimeToEvent, group: Group, intervals: bool, zero: float | None
 ) -> tuple[Times, _Whose]:
-    rows, relapsed = group.rows, np.equal(group.code, 1)
-    exact = group.time
-    lower = np.where(relapsed, tte.lower[rows] if intervals else exact, exact)
-    upper = np.where(relapsed, tte.upper[rows] if intervals else exact, np.inf)
-    at_zero = relapsed & (upper <= 0)
+    rows = group.rows
+    if intervals:
+        given = event_intervals(replace(tte, entry=None))
+        # An event before the first visit has its lower bound at minus infinity.
+        lower, upper = np.maximum(given[0][rows], 0.0), given[1][rows].copy()
+    else:
+        lower, upper = group.time.copy(), np.where(group.code == 1, group.time, np.inf)
+    at_zero = upper <= 0
     if at_zero.any():
         if zero is None:
             raise BadInput(_at_zero(tte, rows[at_zero]))
         upper[at_zero] = zero
     entry = np.zeros(group.n) if group.entry is None else np.nan_to_num(np.maximum(group.entry, 0))
     # Who is found free at the entry has not relapsed before it.
-    lower = np.maximum(lower, np.where(relapsed & (entry < upper), entry, lower))
+    lower = np.where(entry < upper, np.maximum(lower, entry), lower)
     weight = np.ones(group.n) if group.weight is None else group.weight
     return (
         Times(lower=lower, upper=upper, entry=entry, weight=weight),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.estimate.limits import limits_of
@@ -22,6 +23,7 @@ from survival_bzd.estimate.parametric_model.distributions import (
 )
 from survival_bzd.estimate.parametric_model.likelihood import IMAGINARY
 from survival_bzd.estimate.quantities import Estimate, Floats, frozen, normal_quantile
+from survival_bzd.estimate.times_asked import snapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,12 +125,9 @@ class ParametricFit:
     def _distribution(self) -> Model:
         return model_of(self.model, self.breaks, self.knots)
 
-    def at(self, times: ArrayLike) -> ParametricAt:
+    def at(self, times: Sequence[float] | Floats | float) -> ParametricAt:
         """Return survival at times from 0 on, in the unit of the follow-up."""
-        asked = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        if not (np.isfinite(asked) & (asked >= 0)).all():
-            raise BadInput([Fault(rule="a time must be a number, zero or more", value=str(asked),
-                                  remedy="Give times in the unit of the follow-up.")])  # fmt: skip
+        asked = snapped(np.atleast_1d(times), np.array([self.last_time]), "survival")
         if self.reason:
             nothing = frozen(np.full(asked.size, np.nan))
             return ParametricAt(time=frozen(asked), survival=nothing, std_error=nothing,
@@ -154,9 +153,7 @@ class ParametricFit:
         model, goal = self._distribution, -math.log1p(-p)
         never = model.never(self.theta)
         if never >= 1 - p:
-            return _no_time(
-                f"not reached: after the model {100 * never:.1f}% never have a {self.label}"
-            )
+            return _no_time(f"not reached: after the model {100 * never:.1f}% stay free for good")
         when = _solve(model, self.theta, goal, self.last_time)
         if when is None:
             return _no_time(f"the curve does not fall to {1 - p:g} at any time")
