@@ -51,6 +51,7 @@ from survival_bzd.estimate.recurrent.multi_state import (
     multi_state,
     time_in_state,
 )
+from survival_bzd.estimate.recurrent.regression import andersen_gill, prentice_williams_peterson
 from survival_bzd.estimate.restricted_mean import (
     RestrictedMean,
     RestrictedMeanDifference,
@@ -103,6 +104,7 @@ __all__ = [
     "Test",
     "TimeInState",
     "aalen_johansen",
+    "andersen_gill",
     "bootstrap_survival",
     "check_pieces",
     "conditional_survival",
@@ -128,6 +130,7 @@ __all__ = [
     "pairwise_logrank",
     "parametric",
     "pool",
+    "prentice_williams_peterson",
     "proportion",
     "restricted_mean",
     "restricted_mean_difference",

@@ -494,8 +494,8 @@ def _moments(rows: _Histories, s: int) -> Iterator[_Moment]:
         # those who move what they do.
         leaving_from = np.flatnonzero(moves.any(axis=1))
         carried = influence[leaving_from] - share[leaving_from, None] * present[leaving_from]
-        for j, from_here in zip(leaving_from, carried, strict=True):
-            for k in np.flatnonzero(step[j]):
+        for j, from_here in zip(leaving_from.tolist(), carried, strict=True):
+            for k in np.flatnonzero(step[j]).tolist():
                 influence[k] += step[j, k] * from_here
         each = rows.weight[moved] * share[rows.state[moved]]
         np.add.at(influence, (rows.to[moved], rows.cluster[moved]), each)
