@@ -288,6 +288,11 @@ class TestStudies:
         assert len(rows) == 20
         assert all(row["file"] and row["line"] and row["why"] for row in rows)
 
+    def test_derive_names_how_each_follow_up_ended(self):
+        rows = document("derive", "ketamine-taper")["patients"]
+        named = {row["event"]: row["outcome"] for row in rows}
+        assert named == {0: "censored", 1: "relapse", 2: "death"}
+
     def test_derive_traces_a_patient(self):
         rows = document("derive", "ketamine-taper", "--trace", "016")["trace"]
         assert [row["line"] for row in rows if row["role"] == "relapse"] == [634]

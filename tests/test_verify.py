@@ -90,6 +90,15 @@ def test_an_edited_figure_and_a_missing_file_are_named(work):
     ]
 
 
+def test_a_file_that_no_run_wrote_is_a_note(work):
+    (work / "paper" / "figures" / "by_hand.png").write_bytes(b"")
+    (work / "paper" / ".DS_Store").write_bytes(b"")
+    result = CliRunner().invoke(main, ["verify", str(work / "paper")])
+    assert result.exit_code == 0, result.output
+    said = "note     figures/by_hand.png: is not written by the run, and was not compared\n"
+    assert result.stdout.startswith(f"{said}nothing moved")
+
+
 def test_what_moved_can_be_had_as_json(work):
     (work / "paper" / "methods.md").unlink()
     found = CliRunner().invoke(main, ["verify", str(work / "paper"), "--format", "json"])

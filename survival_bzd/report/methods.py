@@ -12,8 +12,10 @@ from survival_bzd.report.wording import (
     SOURCES,
     SYNTHETIC,
     fitted_by,
+    quoted,
     sentence,
     spaced,
+    substance_words,
     time_zero,
 )
 
@@ -78,14 +80,14 @@ def _were(number: float) -> str:
 
 def _endpoint(endpoint: EndpointFacts) -> Iterator[str]:
     if not endpoint.origin:
-        yield f"The event was: {endpoint.label}."
+        yield f"The event was {quoted(endpoint.label)}."
         yield "Times and events were supplied, one row per patient."
         return
-    yield f"The endpoint was: {endpoint.label}."
+    yield f"The endpoint was {quoted(endpoint.label)}."
     yield _origin(endpoint)
     yield _pattern(endpoint)
     sources = listed([SOURCES.get(source, spaced(source)) for source in endpoint.sources])
-    substances = listed([spaced(name) for name in endpoint.substances])
+    substances = listed([substance_words(name) for name in endpoint.substances])
     counting = f"; use of these classes counted: {substances}" if substances else ""
     yield f"The evidence was {sources}{counting}."
     yield _CONFLICTS.get(endpoint.conflict, "")

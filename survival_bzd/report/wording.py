@@ -101,6 +101,22 @@ def spaced(code: str) -> str:
     return code.replace("_", " ").strip()
 
 
+def quoted(words: str) -> str:
+    """Put a name that begins as its authors wrote it into quotation marks."""
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{words}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
+def substance_words(name: str) -> str:
+    """Name a class of substances.
+
+    Examples
+    --------
+    >>> substance_words("z_drug"), substance_words("opioid_agonist")
+    ('Z-drug', 'opioid agonist')
+    """
+    return re.sub(r"^z drug", "Z-drug", spaced(name))
+
+
 def sentence(words: str) -> str:
     """Start words with a capital, leaving the others as they are."""
     return words[:1].upper() + words[1:]

@@ -7,16 +7,17 @@ from typing import Any, Literal
 from survival_bzd.endpoint import conflicts, sql, trace
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.report.listings import frame_rows
+from survival_bzd.report.wording import outcome_words
 from survival_bzd.study.opening import Study, endpoint_of, evidence_of, time_to_event
 from survival_bzd.study.results import record_counts
 
 Part = Literal["patients", "trace", "conflicts", "flow"]
 
 PATIENT_COLUMNS = (
-    "patient_id", "time", "event", "lower", "upper", "entry", "last_free", "reason", "why", "file",
-    "line",
+    "patient_id", "time", "event", "outcome", "lower", "upper", "entry", "last_free", "reason",
+    "why", "file", "line",
 )  # fmt: skip
-"""What `derive` lists of a patient."""
+"""What `derive` lists of a patient; the outcome is the event's code in words."""
 
 MOST_LISTED = 100
 """So many of the rows without a date `check` lists; it counts all."""
@@ -56,7 +57,9 @@ def derived(study: Study, part: Part, patient: str | None) -> tuple[list[dict[st
             remedy = "Check the identifier; it is text, as 001."
             raise BadInput([Fault(rule=rule, remedy=remedy, value=patient)])
         return frame_rows(frame), f"{label}: statements of patient {patient}"
-    frame = tte.to_frame()[[name for name in PATIENT_COLUMNS if getattr(tte, name) is not None]]
+    frame = tte.to_frame()
+    frame["outcome"] = [outcome_words(tte, event) for event in tte.event.tolist()]
+    frame = frame[[name for name in PATIENT_COLUMNS if name in frame]]
     return frame_rows(frame), f"{label}: {tte.label}, times in {tte.unit}"
 
 

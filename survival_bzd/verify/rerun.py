@@ -165,7 +165,18 @@ def _compare(
         found, count = _compare_file(path, paper / path, again / path, same_software)
         numbers += count
         differences += found
+    differences += _others(paper, before | {MANIFEST}, manifest)
     return Verification(numbers, files, same_software, tuple(differences))
+
+
+def _others(paper: Path, written: set[str], manifest: Mapping[str, Any]) -> Iterator[Difference]:
+    """Name what stands in the paper's folder and is neither written by a run nor read by one."""
+    known = written | {file["path"] for file in manifest["authored"]}
+    for path in sorted(paper.rglob("*")):
+        name = path.relative_to(paper).as_posix()
+        if path.is_file() and name not in known and not name.startswith("."):
+            said = "is not written by the run, and was not compared"
+            yield Difference("file", name, "", "", said, moved=False)
 
 
 def _inputs(manifest: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:

@@ -212,6 +212,37 @@ def test_who_enters_late_is_drawn_at_risk_from_then(results: PaperResults, drawn
         assert words in " ".join(text.get_text() for text in texts(drawn[key])).replace("\n", " ")
 
 
+def test_the_curve_is_lighter_where_few_have_entered_yet(results: PaperResults, drawn: Sheets):
+    from matplotlib.colors import to_rgb
+
+    # Six are followed from the origin, four of them until day 60; six more enter on day 100.
+    time = np.array([60.0] * 4 + [400.0] * 8)
+    entry = np.array([np.nan] * 6 + [100.0] * 6)
+    tte = TimeToEvent(time, np.ones(12, dtype=int), entry=entry)
+    (curve,) = kaplan_meier(tte)
+    assert curve.at_risk.tolist() == [6, 8]
+    paper_figures(dataclasses.replace(results, tte=tte, curves=(curve,), trace=None))
+    steps = [line for line in drawn["relapse_free"].canvas.axes[0].lines
+             if line.get_drawstyle() == "steps-post"]  # fmt: skip
+    spans = [(line.get_xdata()[[0, -1]] * 30.4375).tolist() for line in steps]
+    assert_allclose(spans, [[0, 60], [60, 100], [100, 400]])
+    brightness = [sum(to_rgb(line.get_color())) for line in steps]
+    assert brightness[0] == brightness[2] < brightness[1]
+    assert_allclose(steps[1].get_ydata(), [1 / 3, 1 / 3])
+
+
+def test_what_could_not_be_assessed_has_a_mark_for_urine_and_one_for_visits():
+    from survival_bzd.report.figures.swimmer import MARKS
+
+    urine, report = MARKS["urine_not_assessed"], MARKS["report_not_assessed"]
+    assert urine.style["marker"] != report.style["marker"]
+    assert (urine.words, report.words) == ("Urine not assessed", "Missed or not answered")
+    looks = [
+        sorted((key, str(value)) for key, value in mark.style.items()) for mark in MARKS.values()
+    ]
+    assert all(looks.count(look) == 1 for look in looks)
+
+
 def test_patients_without_a_row_are_counted(results: PaperResults, drawn: Sheets):
     assert results.trace is not None
     seen = results.trace[results.trace["patient_id"] != "c10"]

@@ -33,6 +33,27 @@ from survival_bzd.report import artefacts
 files = artefacts(runpy.run_path(sys.argv[1])["small_results"]())
 print(json.dumps({file.path: hashlib.sha256(file.content).hexdigest() for file in files}))
 """
+OWN_SETTINGS = """
+font.size: 23
+font.style: italic
+font.family: serif
+text.color: blue
+text.hinting: none
+axes.facecolor: red
+axes.xmargin: 0.4
+axes.prop_cycle: cycler("color", ["r", "g"])
+figure.facecolor: yellow
+savefig.facecolor: green
+savefig.dpi: 40
+savefig.bbox: tight
+lines.linewidth: 7
+patch.linewidth: 5
+path.simplify: False
+pdf.compression: 0
+pdf.use14corefonts: True
+svg.fonttype: none
+xtick.major.pad: 30
+"""
 
 
 def write(files: Files, folder: Path) -> None:
@@ -63,8 +84,13 @@ def test_a_second_run_writes_the_same_bytes(results: PaperResults, files: Files)
     assert "tables/proportions.docx" in same
 
 
-def test_bytes_do_not_depend_on_process_hash_seed_time_zone_or_locale(files: Files):
+def test_bytes_do_not_depend_on_process_hash_seed_time_zone_locale_or_own_settings_of_matplotlib(
+    files: Files, tmp_path: Path
+):
+    own = tmp_path / "matplotlibrc"
+    own.write_text(OWN_SETTINGS)
     settings = {"PYTHONHASHSEED": "4242", "TZ": "Asia/Tokyo", "LC_ALL": "C", "MPLBACKEND": "pdf"}
+    settings["MATPLOTLIBRC"] = str(own)
     command = [sys.executable, "-c", SHA, str(Path(__file__).with_name("conftest.py"))]
     done = subprocess.run(
         command, env={**os.environ, **settings}, check=True, capture_output=True, text=True
@@ -154,6 +180,33 @@ def test_the_default_manuscript_fits_any_study(results: PaperResults, files: Fil
     first = compile_manuscript(tmp_path / "manuscript.typ", tmp_path)
     assert first.startswith(b"%PDF")
     assert compile_manuscript(tmp_path / "manuscript.typ", tmp_path) == first
+
+
+def test_the_default_manuscript_cites_every_figure_and_table_and_no_time_past_the_follow_up(
+    results: PaperResults, files: Files, tmp_path: Path
+):
+    import typst
+
+    write(files, tmp_path)
+    source = tmp_path / "manuscript.typ"
+    source.write_bytes(default_manuscript(results))
+    options = {"root": tmp_path, "ignore_system_fonts": True}
+    cited = {one["target"].strip("<>") for one in json.loads(typst.query(source, "ref", **options))}
+    shown = {f"tab:{key}" for key in TABLES}
+    shown |= {f"fig:{path[8:-4]}" for path in files if re.fullmatch(r"figures/\w+\.pdf", path)}
+    assert cited == shown
+    page = typst.compile(source, format="html", **options).decode()
+    prose = re.sub(r"<[^>]*>", "", page[page.index("Results</h2>") : page.index("<figure")])
+    assert "At 12 months, " in prose
+    assert "36 months" not in prose
+    assert "not estimable" not in prose
+
+
+def test_methods_name_the_endpoint_and_the_classes_as_people_write_them(results: PaperResults):
+    endpoint = dataclasses.replace(results.endpoint, substances=("benzodiazepine", "z_drug"))
+    words = dict(methods(dataclasses.replace(results, endpoint=endpoint)))["Endpoint"]
+    assert words.startswith("The endpoint was \N{LEFT DOUBLE QUOTATION MARK}Return to use")
+    assert "benzodiazepine and Z-drug." in words
 
 
 def test_a_number_that_is_not_there_stops_the_manuscript(files: Files, tmp_path: Path):

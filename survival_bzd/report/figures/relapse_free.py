@@ -190,7 +190,7 @@ def _competing(tte: TimeToEvent) -> list[str]:
 
 
 def _note(curves: Sequence[KaplanMeier], tte: TimeToEvent) -> str:
-    few = any(_few(curve).any() for curve in curves)
+    few = any(_pieces(curve)[1].any() for curve in curves)
     drawn = "Band" if len(curves) <= MOST_BANDS else "Thin lines"
     parts = [
         f"{drawn}: pointwise {level(curves[0].confidence)} limits, {curves[0].limits}.",
@@ -258,20 +258,26 @@ def _draw_axes(axes: Axes, curves: Sequence[KaplanMeier], ticks: tuple[Tick, ...
     axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0], ["0", "20", "40", "60", "80", "100"])
 
 
-def _few(curve: KaplanMeier) -> NDArray[np.bool_]:
-    """Say of the piece of curve that ends at each time whether few are at risk on it."""
-    return np.asarray(curve.at_risk < FEW_AT_RISK)
+def _pieces(curve: KaplanMeier) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return where pieces of the curve end, and whether few are at risk on each.
+
+    A piece ends at a follow-up time, or where patients enter late: until then few may be at risk.
+    """
+    inside = (curve.entry_time > 0) & (curve.entry_time < curve.last_time)
+    ends = np.union1d(curve.time, curve.entry_time[inside])
+    return ends, np.asarray(curve.risk_table(ends).at_risk < FEW_AT_RISK)
 
 
 def _draw_curve(axes: Axes, curve: KaplanMeier, place: int, *, banded: bool) -> None:
     """Draw one curve until its follow-up ends, lighter where few are at risk."""
     style = _style(place)
-    time = np.array([0.0, *(displayed(one, curve.unit) for one in curve.time.tolist())])
+    ends, few = _pieces(curve)
+    time = np.array([0.0, *(displayed(one, curve.unit) for one in ends.tolist())])
+    step = np.concatenate([[0], np.searchsorted(curve.time, ends, side="right")])
     survival, lower, upper = (
-        np.array([first, *side.tolist()])
+        np.array([first, *side.tolist()])[step]
         for first, side in ((1.0, curve.survival), (np.nan, curve.lower), (np.nan, curve.upper))
     )
-    few = _few(curve)
     for light, pieces in groupby(range(len(few)), key=lambda piece: bool(few[piece])):
         steps = list(pieces)
         run = slice(steps[0], steps[-1] + 2)
@@ -288,8 +294,8 @@ def _draw_curve(axes: Axes, curve: KaplanMeier, place: int, *, banded: bool) -> 
     marked = _marked(curve)
     mark: Style = {"marker": "|", "markersize": 4.5, "markeredgewidth": 0.7, "linestyle": "none"}
     axes.plot(
-        time[1:][marked],
-        survival[1:][marked],
+        [displayed(one, curve.unit) for one in curve.time[marked].tolist()],
+        curve.survival[marked],
         color=style["color"],
         zorder=4,
         clip_on=False,

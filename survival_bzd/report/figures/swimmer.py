@@ -99,7 +99,7 @@ MARKS = {
     "washed_out": Mark("Positive, washed out", "urine", {"marker": "v", **_open(PURPLE)}),
     "report_no_use": Mark("Report of no use", "report", {"marker": "|", **_open(BLUE)}),
     "report_use": Mark("Report of use", "report", {"marker": "s", **_filled(VERMILLION)}),
-    "report_not_assessed": Mark("Missed or not answered", "report", {"marker": "x", **_open(GREY)}),
+    "report_not_assessed": Mark("Missed or not answered", "report", {"marker": "s", **_open(GREY)}),
     "fill": Mark("Prescription filled", "report", {"marker": "^", **_open(GREEN)}),
     "overruled": Mark(
         "Overruled on that day",
