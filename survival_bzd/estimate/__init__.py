@@ -20,6 +20,8 @@ from survival_bzd.estimate.cox_model.result import CoxFit
 from survival_bzd.estimate.description import Characteristic, describe
 from survival_bzd.estimate.exact_log_rank import ExactLogRank, exact_logrank
 from survival_bzd.estimate.hazard_table import HazardTable, hazard_table
+from survival_bzd.estimate.interval_censored.limits import IntervalLimits, npmle_limits
+from survival_bzd.estimate.interval_censored.log_rank import IntervalLogRank, interval_logrank
 from survival_bzd.estimate.interval_censored.npmle import (
     IntervalCurve,
     IntervalSurvivalAt,
@@ -80,6 +82,8 @@ __all__ = [
     "HazardTable",
     "IncidenceAt",
     "IntervalCurve",
+    "IntervalLimits",
+    "IntervalLogRank",
     "IntervalSurvivalAt",
     "KaplanMeier",
     "LogRank",
@@ -119,6 +123,7 @@ __all__ = [
     "formula_variables",
     "hazard_table",
     "holm",
+    "interval_logrank",
     "kaplan_meier",
     "logrank",
     "logrank_trend",
@@ -127,6 +132,7 @@ __all__ = [
     "multi_state",
     "nelson_aalen",
     "npmle",
+    "npmle_limits",
     "pairwise_logrank",
     "parametric",
     "pool",

@@ -129,17 +129,7 @@ def bootstrap_survival(
     (array([0.83333333, 0.625     ]), (1000, 2))
     """
     normal_quantile(confidence)
-    faults = [
-        Fault(
-            rule=f"the {name} of a bootstrap must be a whole number of at least {least}",
-            remedy="A thousand replicates and any seed will do.",
-            value=str(value),
-        )
-        for name, value, least in (("replicates", replicates, 2), ("seed", seed, 0))
-        if value != int(value) or value < least
-    ]
-    if faults:
-        raise BadInput(faults)
+    check_draws(replicates, seed)
     random = np.random.default_rng(seed)
     found = []
     for curve, group in zip(
@@ -172,6 +162,21 @@ def bootstrap_survival(
             )
         )
     return tuple(found)
+
+
+def check_draws(replicates: int, seed: int) -> None:
+    """Refuse fewer than two replicates and a seed below zero."""
+    faults = [
+        Fault(
+            rule=f"the {name} of a bootstrap must be a whole number of at least {least}",
+            remedy="A thousand replicates and any seed will do.",
+            value=str(value),
+        )
+        for name, value, least in (("replicates", replicates, 2), ("seed", seed, 0))
+        if value != int(value) or value < least
+    ]
+    if faults:
+        raise BadInput(faults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

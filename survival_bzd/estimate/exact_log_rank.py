@@ -7,10 +7,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from survival_bzd.endpoint.time_to_event import TimeToEvent
-from survival_bzd.errors import BadInput, Fault
+from survival_bzd.estimate.assignments import (
+    AT_ONCE,
+    DRAWS,
+    LIMIT,
+    ROUNDING,
+    SEED,
+    Assignments,
+    blocks_of,
+    check_exact,
+    every_assignment,
+    exact_p,
+    number_of_assignments,
+    quadratic_forms,
+    random_assignments,
+)
 from survival_bzd.estimate.event_weights import EventWeights, event_weights
 from survival_bzd.estimate.log_rank import (
     LogRank,
@@ -18,30 +32,9 @@ from survival_bzd.estimate.log_rank import (
     logrank,
     placed,
     spread,
-    takes_robust_variance,
 )
 from survival_bzd.estimate.quantities import Floats, labels
 from survival_bzd.estimate.risk_sets import Indices
-
-LIMIT = 3_000_000
-"""At most so many assignments are enumerated; 12 patients against 12 have 2,704,156."""
-
-DRAWS = 99_999
-"""Random assignments where there are more: the Monte Carlo error of a p of 0.05 is 0.0007."""
-
-SEED = 20_101_231
-"""Of the random assignments, so that the same data have the same p."""
-
-ROUNDING = 1e-9
-"""A statistic less than the observed one by this part is taken as equal to it."""
-
-MOST = 2_000
-"""At most so many patients: 99,999 assignments of them take half a minute, of more the square."""
-
-AT_ONCE = 2_000_000
-"""Patients times assignments that are held in memory at a time."""
-
-Assignments = NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -141,13 +134,13 @@ def exact_logrank(
     >>> exact.at_least, exact.assignments, exact.p_value, round(exact.test.p_value, 4)
     (2, 20, 0.1, 0.0246)
     """
-    _check(tte, limit, draws)
+    check_exact(tte, limit, draws)
     test = logrank(tte, by, strata=strata, weights=weights, rho=rho, gamma=gamma)
     people = np.repeat(np.arange(tte.n), 1 if tte.weight is None else tte.weight.astype(np.intp))
     member = compared(tte, by)[1][people]
     stratum = np.zeros(tte.n, np.intp) if strata is None else labels(strata, tte.n, "strata")[1]
-    blocks = _blocks(stratum[people], member, len(test.groups))
-    assignments = math.prod(_ways(block.sizes) for block in blocks)
+    blocks = blocks_of(stratum[people], member, len(test.groups))
+    assignments = number_of_assignments(blocks)
     enumerated = assignments <= limit
     drawn = assignments if enumerated else draws
     at_least = 0
@@ -155,11 +148,13 @@ def exact_logrank(
         design = _design(tte, people, stratum[people], event_weights(weights, rho, gamma))
         chunk = max(AT_ONCE // people.size, 1)
         if enumerated:
-            source = _enumerated(blocks, assignments, chunk)
+            source = every_assignment(blocks, assignments, chunk)
         else:
-            source = _random(blocks, member, draws, seed, chunk)
+            source = random_assignments(blocks, member, draws, seed, chunk)
         at_least = _count_at_least(design, member, len(test.groups), source)
-    p_value, std_error = _p_value(at_least, drawn, enumerated, test)
+    p_value, std_error = math.nan, math.nan
+    if not math.isnan(test.statistic):
+        p_value, std_error = exact_p(at_least, drawn, enumerated=enumerated)
     return ExactLogRank(
         test=test,
         p_value=p_value,
@@ -170,121 +165,6 @@ def exact_logrank(
         at_least=at_least,
         seed=None if enumerated else seed,
     )
-
-
-def _check(tte: TimeToEvent, limit: int, draws: int) -> None:
-    """Refuse weights that cannot count patients, too many of these, and numbers out of range."""
-    faults = []
-    people = tte.n if tte.weight is None else int(tte.weight.sum())
-    if people > MOST:
-        faults.append(
-            Fault(
-                rule=f"an exact test is for at most {MOST:,} patients: it would take too long",
-                remedy="Leave exact out: with so many patients the chi-square p of the log-rank "
-                "test is as good, unless there are very few events.",
-                value=f"{people:,} patients",
-            )
-        )
-    if takes_robust_variance(tte):
-        faults.append(
-            Fault(
-                rule="an exact test needs weights that are whole numbers: it counts patients",
-                remedy="Leave the weights out, or take the test that is not exact.",
-                column="weight",
-            )
-        )
-    if limit < 0 or draws < 1:
-        faults.append(
-            Fault(
-                rule="limit must be 0 or more and draws 1 or more",
-                remedy="Give how many assignments are enumerated at most, and how many are drawn.",
-                value=f"limit {limit}, draws {draws}",
-            )
-        )
-    if faults:
-        raise BadInput(faults)
-
-
-def _p_value(at_least: int, drawn: int, enumerated: bool, test: LogRank) -> tuple[float, float]:
-    """Return p and its Monte Carlo error."""
-    if math.isnan(test.statistic):
-        return math.nan, math.nan
-    if enumerated:
-        return at_least / drawn, 0.0
-    p = (at_least + 1) / (drawn + 1)
-    return p, math.sqrt(p * (1 - p) / drawn)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Block:
-    """The people of one stratum, and how many of them are in each group."""
-
-    people: Indices
-    sizes: list[int]
-
-
-def _blocks(stratum: Indices, member: Indices, g: int) -> list[_Block]:
-    found = []
-    for one in range(int(stratum.max()) + 1):
-        people = np.flatnonzero(stratum == one)
-        sizes = np.bincount(member[people], minlength=g).tolist()
-        found.append(_Block(people=people, sizes=sizes))
-    return found
-
-
-def _ways(sizes: list[int]) -> int:
-    """Return in how many ways people can be put into groups of these sizes."""
-    return math.prod(math.comb(sum(sizes[: j + 1]), size) for j, size in enumerate(sizes))
-
-
-def _enumerated(blocks: list[_Block], assignments: int, chunk: int) -> Iterator[Assignments]:
-    """Yield every assignment once, a column each: a stratum's is a digit of its number."""
-    n = sum(block.people.size for block in blocks)
-    columns = [_every(block.sizes) for block in blocks]
-    code = columns[0].dtype
-    for start in range(0, assignments, chunk):
-        number = np.arange(start, min(start + chunk, assignments))
-        assigned = np.empty((n, number.size), dtype=code)
-        for block, own in zip(blocks, columns, strict=True):
-            number, digit = np.divmod(number, own.shape[1])
-            assigned[block.people] = own[:, digit]
-        yield assigned
-
-
-def _every(sizes: list[int]) -> Assignments:
-    """Return every way to put people into groups of these sizes, a column each.
-
-    Grown person by person, the ways sorted by how many are in each group so far.
-    """
-    code = np.min_scalar_type(len(sizes))
-    found: dict[tuple[int, ...], Assignments]
-    found = {(0,) * len(sizes): np.empty((0, 1), dtype=code)}
-    for _ in range(sum(sizes)):
-        longer: dict[tuple[int, ...], list[Assignments]] = {}
-        for filled, ways in found.items():
-            for group, size in enumerate(sizes):
-                if filled[group] < size:
-                    key = (*filled[:group], filled[group] + 1, *filled[group + 1 :])
-                    last = np.full((1, ways.shape[1]), group, dtype=code)
-                    longer.setdefault(key, []).append(np.concatenate([ways, last]))
-        found = {key: np.concatenate(parts, axis=1) for key, parts in longer.items()}
-    (every,) = found.values()
-    return every
-
-
-def _random(
-    blocks: list[_Block], member: Indices, draws: int, seed: int, chunk: int
-) -> Iterator[Assignments]:
-    """Yield random assignments, a column each; labels are shuffled within strata."""
-    generator = np.random.default_rng(seed)
-    member = member.astype(np.min_scalar_type(int(member.max())))
-    for start in range(0, draws, chunk):
-        columns = min(chunk, draws - start)
-        assigned = np.empty((member.size, columns), dtype=member.dtype)
-        for block in blocks:
-            own = np.repeat(member[block.people][None], columns, axis=0)
-            assigned[block.people] = generator.permuted(own, axis=1).T
-        yield assigned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -337,19 +217,4 @@ def _statistics(design: _Design, assigned: Assignments, g: int) -> Floats:
     variance = np.empty((score.shape[0], g - 1, g - 1))
     for j, k in np.ndindex(g - 1, g - 1):
         variance[:, j, k] = design.scale @ (share[j] * ((j == k) - share[k]))
-    return _quadratic_form(score, variance, 1e-12 * float(design.scale.sum()))
-
-
-def _quadratic_form(score: Floats, variance: Floats, negligible: float) -> Floats:
-    """Return score' inverse(variance) score of each; what has no variance adds nothing."""
-    diagonal = np.diagonal(variance, axis1=1, axis2=2)
-    varies = diagonal > negligible
-    scale = np.sqrt(np.where(varies, diagonal, 1.0))
-    z = np.where(varies, score / scale, 0.0)
-    if z.shape[1] == 1:
-        return z[:, 0] ** 2
-    correlation = variance / (scale[:, :, None] * scale[:, None, :])
-    correlation = np.where(varies[:, :, None] & varies[:, None, :], correlation, 0.0)
-    inverse = np.linalg.pinv(correlation, rcond=1e-10, hermitian=True)
-    form: Floats = np.einsum("bi,bij,bj->b", z, inverse, z)
-    return form
+    return quadratic_forms(score, variance, 1e-12 * float(design.scale.sum()))

@@ -101,7 +101,7 @@ class IntervalCurve:
 
         With the mass of each support interval at its middle, the first time at which survival is
         below 1 - p; where it runs level at exactly 1 - p (within rounding) the middle of that
-        plateau. `reason` says of an estimate between which times the data put it.
+        plateau. The data only say in which support interval it is.
 
         Parameters
         ----------
@@ -126,20 +126,11 @@ class IntervalCurve:
                     )
                 ]
             )
-        finite = np.isfinite(self.support_upper)
-        fall = 1 - self.survival[finite]
-        middle = (self.support_lower[finite] + self.support_upper[finite]) / 2
-        # Masses are iterated, so that level means a little more than rounding.
-        reached = np.flatnonzero(fall >= p - NEAR)
-        if not reached.size:
-            level = f"{1 - p:g}"
-            return Estimate(estimate=math.nan, reason=f"not reached: survival stays above {level}")
-        first = int(reached[0])
-        after = np.flatnonzero(fall > p + NEAR)
-        last = int(after[0]) if after.size else first
-        end = middle[last] if after.size else self.last_time
-        estimate = (middle[first] + end) / 2 if fall[first] <= p + NEAR else middle[first]
-        return Estimate(estimate=float(estimate))
+        time = falls_to(
+            p, self.support_lower, self.support_upper, 1 - self.survival, self.last_time
+        )
+        reason = f"not reached: survival stays above {1 - p:g}" if math.isnan(time) else ""
+        return Estimate(estimate=time, reason=reason)
 
     def at(self, times: Sequence[float] | Floats) -> IntervalSurvivalAt:
         """Return survival at given times, in the curve's unit, in the order given.
@@ -305,6 +296,21 @@ def groups(tte: TimeToEvent, by: ArrayLike | None) -> list[tuple[str | None, NDA
         return [(None, np.arange(tte.n))]
     names, member = labels(by, tte.n, "by")
     return [(name, np.flatnonzero(member == place)) for place, name in enumerate(names)]
+
+
+def falls_to(p: float, lower: Floats, upper: Floats, fallen: Floats, last_time: float) -> float:
+    """Return when a curve has fallen by `p`, mass at the middles of the support intervals."""
+    finite = np.isfinite(upper)
+    middle = (lower[finite] + upper[finite]) / 2
+    reached = np.flatnonzero(fallen[finite] >= p - NEAR)
+    if not reached.size:
+        return math.nan
+    first = int(reached[0])
+    if fallen[first] > p + NEAR:
+        return float(middle[first])
+    # A plateau: its middle, and one that never ends runs to the last time.
+    end = middle[first + 1] if first + 1 < middle.size else last_time
+    return float((middle[first] + end) / 2)
 
 
 def _curve(
