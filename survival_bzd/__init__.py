@@ -12,6 +12,7 @@ array([0.75 , 0.75 , 0.375, 0.   ])
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from survival_bzd.errors import NotEstimable as NotEstimable
     from survival_bzd.errors import SurvivalBzdError as SurvivalBzdError
 
-    # All that the layer exports: `_HOMES` names it for those who load it when first used.
+    # All that the layer exports.
     from survival_bzd.estimate import *  # noqa: F403
     from survival_bzd.records import evidence as evidence
     from survival_bzd.records import read_study as read_study
@@ -31,89 +32,25 @@ if TYPE_CHECKING:
 _HOMES = {
     "endpoint": ("Endpoint", "TimeToEvent", "derive", "trace"),
     "errors": ("BadInput", "NotEstimable", "SurvivalBzdError"),
-    "estimate": (
-        "PARAMETRIC_MODELS",
-        "BootstrapSurvival",
-        "Characteristic",
-        "ConditionalSurvival",
-        "ConfidenceBand",
-        "CoxCurve",
-        "CoxFit",
-        "CoxPath",
-        "CoxResiduals",
-        "CumulativeIncidence",
-        "Estimate",
-        "ExactLogRank",
-        "HazardTable",
-        "IncidenceAt",
-        "IntervalCurve",
-        "IntervalLimits",
-        "IntervalLogRank",
-        "IntervalSurvivalAt",
-        "KaplanMeier",
-        "LogRank",
-        "LogRankTrend",
-        "MaxCombo",
-        "NelsonAalen",
-        "PairwiseLogRank",
-        "ParametricAt",
-        "ParametricFit",
-        "PhTest",
-        "PooledCox",
-        "Proportion",
-        "RestrictedMean",
-        "RestrictedMeanDifference",
-        "RestrictedMeanRatio",
-        "RiskTable",
-        "SmoothedHazard",
-        "SurvivalAt",
-        "SurvivalDifference",
-        "Test",
-        "aalen_johansen",
-        "bootstrap_survival",
-        "check_pieces",
-        "conditional_survival",
-        "confidence_bands",
-        "cox",
-        "cox_curves",
-        "cox_path",
-        "cox_residuals",
-        "describe",
-        "exact_logrank",
-        "follow_up",
-        "formula_variables",
-        "hazard_table",
-        "holm",
-        "interval_logrank",
-        "kaplan_meier",
-        "logrank",
-        "logrank_trend",
-        "max_combo",
-        "nelson_aalen",
-        "npmle",
-        "npmle_limits",
-        "pairwise_logrank",
-        "parametric",
-        "pool",
-        "proportion",
-        "restricted_mean",
-        "restricted_mean_difference",
-        "restricted_mean_ratio",
-        "smoothed_hazard",
-        "survival_difference",
-    ),
     "records": ("evidence", "read_study"),
 }
-
-__all__ = sorted(name for names in _HOMES.values() for name in names)
+"""Where the names come from that are not of `survival_bzd.estimate`; of that all are offered."""
 
 
 def __getattr__(name: str) -> object:
+    if name == "__all__":
+        own = [name for names in _HOMES.values() for name in names]
+        return sorted([*own, *import_module("survival_bzd.estimate").__all__])
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f"survival_bzd.{home}"), name)
+    # A layer that is imported by its name must not load the estimators before.
+    if not name.startswith("_") and find_spec(f"survival_bzd.{name}") is None:
+        estimate = import_module("survival_bzd.estimate")
+        if name in estimate.__all__:
+            return getattr(estimate, name)
     raise AttributeError(f"module 'survival_bzd' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return list(import_module("survival_bzd").__all__)

@@ -23,8 +23,15 @@ def test_every_name_offered_is_there():
         survival_bzd.kaplan  # noqa: B018
 
 
-def test_importing_the_package_loads_no_layer():
-    heavy = "('survival_bzd.', 'numpy')"
-    code = f"import sys, survival_bzd; print([n for n in sys.modules if n.startswith({heavy})])"
+@pytest.mark.parametrize("imported", ["import survival_bzd", "from survival_bzd import cli"])
+def test_importing_the_package_loads_no_estimator(imported):
+    heavy = "('survival_bzd.estimate', 'numpy')"
+    code = f"import sys; {imported}; print([n for n in sys.modules if n.startswith({heavy})])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_star_brings_every_name():
+    names = {}
+    exec("from survival_bzd import *", names)
+    assert set(survival_bzd.__all__) <= set(names)
