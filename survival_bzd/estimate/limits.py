@@ -21,7 +21,9 @@ def limits_of(survival: Floats, std_error: Floats, scale: str, z: float) -> tupl
         part = slice(start, start + CHUNK)
         inside = (survival[part] > 0) & (survival[part] < 1)
         s = np.where(inside, survival[part], np.nan)
-        limits = _SCALES[scale](s, z * std_error[part])
+        # What overflows is clipped: within rounding of 0 or 1 a limit may be 0 or 1.
+        with np.errstate(over="ignore"):
+            limits = _SCALES[scale](s, z * std_error[part])
         for limit, side in zip(limits, (lower, upper), strict=True):
             np.clip(limit, 0.0, 1.0, out=side[part])
     return lower, upper

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -114,6 +114,7 @@ def cohort(patients):
     )
 
 
+@settings(deadline=None)
 @given(rows)
 def test_incidences_and_event_free_make_one(patients):
     curves = aalen_johansen(cohort(patients))
@@ -125,6 +126,7 @@ def test_incidences_and_event_free_make_one(patients):
         assert (curve.upper[inside] >= curve.incidence[inside] - 1e-12).all()
 
 
+@settings(deadline=None)
 @given(rows, st.randoms())
 def test_order_of_rows_scale_of_weights_and_names_of_causes_do_not_matter(patients, random):
     plain = aalen_johansen(cohort(patients))

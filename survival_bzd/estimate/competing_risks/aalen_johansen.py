@@ -29,6 +29,7 @@ from survival_bzd.estimate.quantities import (
     sealed,
 )
 from survival_bzd.estimate.risk_sets import Group, Indices, cells, split
+from survival_bzd.estimate.tally import CHUNK
 from survival_bzd.estimate.times_asked import present, snapped
 
 if TYPE_CHECKING:
@@ -253,6 +254,7 @@ def aalen_johansen(
         event_free = sealed(curve.event_free)
         for array in (counts.time, counts.at_risk, counts.censored, counts.events):
             sealed(array)
+        others = _others(counts)
         for place, cause in enumerate(causes):
             incidence, std_error = curve.incidence[place], errors[place]
             lower, upper = limits_of(incidence, std_error, limits, z)
@@ -267,7 +269,7 @@ def aalen_johansen(
                     time=counts.time,
                     at_risk=counts.at_risk,
                     events=events,
-                    other_events=sealed(counts.all_events - events),
+                    other_events=others[place],
                     censored=counts.censored,
                     incidence=sealed(incidence),
                     std_error=sealed(std_error),
@@ -283,6 +285,13 @@ def aalen_johansen(
                 )
             )
     return tuple(found)
+
+
+def _others(counts: CauseCounts) -> list[Floats]:
+    """Return the events of all causes but one, for each."""
+    if len(counts.events) == 2:
+        return [counts.events[1], counts.events[0]]
+    return [sealed(counts.all_events - events) for events in counts.events]
 
 
 def _check(
@@ -313,35 +322,66 @@ class _Curves:
 
     def __init__(self, counts: CauseCounts) -> None:
         self.counts = counts
-        left = 1.0 - counts.all_events / counts.at_risk
+        left = counts.all_events / counts.at_risk
+        np.subtract(1.0, left, out=left)
         left[counts.emptied] = 0.0
         self.event_free: Floats = np.cumprod(left, out=left)
-        before = np.concatenate([[1.0], self.event_free[:-1]])
-        self.per_event: Floats = before / counts.at_risk
-        self.rise: Floats = counts.events * self.per_event
-        self.incidence: Floats = np.cumsum(self.rise, axis=1)
+        self.per_event: Floats = np.empty_like(left)
+        self.per_event[0] = 1.0
+        self.per_event[1:] = left[:-1]
+        self.per_event /= counts.at_risk
+        self.incidence: Floats = counts.events * self.per_event
+        for curve in self.incidence:
+            np.cumsum(curve, out=curve)
+        alone = np.flatnonzero(self.incidence[:, -1] > 0)
+        if left[-1] == 0 and alone.size == 1:
+            # Nobody is left and nothing else has happened: 1, and not a sum that rounds near it.
+            self.incidence[alone[0], left == 0] = 1.0
 
-    @property
-    def _survivors(self) -> Floats:
-        """Weights that stay at risk; infinite where nobody does: no curve moves after that."""
+    def _hazard(self, part: slice) -> tuple[Floats, Floats]:
+        """Return the steps of Greenwood's sum, and the weights that stay at risk.
+
+        These are infinite where nobody stays: no curve moves after that.
+        """
         counts = self.counts
-        return np.where(counts.emptied, np.inf, counts.at_risk - counts.all_events)
+        at_risk, events = counts.at_risk[part], counts.all_events[part]
+        survivors = at_risk - events
+        survivors[counts.emptied[part]] = np.inf
+        return events / (at_risk * survivors), survivors
 
     def greenwood(self) -> list[Floats]:
         """Return the standard errors from a multinomial at each time."""
         counts = self.counts
-        hazard = counts.all_events / (counts.at_risk * self._survivors)
-        of_free = np.cumsum(hazard)
-        errors = []
-        for rise, curve, events in zip(self.rise, self.incidence, counts.events, strict=True):
-            ahead = curve[-1] - curve
-            crossed = rise / counts.at_risk
-            own = rise * self.per_event * (1 - events / counts.at_risk)
-            linear = crossed - hazard * ahead
-            total = np.cumsum(own - (crossed + linear) * ahead)
-            total += ahead * (2 * np.cumsum(linear) + ahead * of_free)
-            errors.append(_root(total, curve))
-        return errors
+        causes, k = self.incidence.shape
+        errors = [np.empty(k) for _ in range(causes)]
+        sums, squares_before = np.zeros((causes, 2)), 0.0
+        for start in range(0, k, CHUNK):
+            part = slice(start, start + CHUNK)
+            hazard, _ = self._hazard(part)
+            squares = np.cumsum(hazard)
+            squares += squares_before
+            squares_before = squares[-1]
+            at_risk, per_event = counts.at_risk[part], self.per_event[part]
+            for cause in range(causes):
+                rise = counts.events[cause, part] * per_event
+                ahead = self.incidence[cause, -1] - self.incidence[cause, part]
+                crossed = rise / at_risk
+                linear = crossed - hazard * ahead
+                own = (per_event - crossed) * rise
+                crossed += linear
+                crossed *= ahead
+                own -= crossed
+                for place, steps in enumerate((own, linear)):
+                    np.cumsum(steps, out=steps)
+                    steps += sums[cause, place]
+                    sums[cause, place] = steps[-1]
+                linear *= 2
+                linear += squares * ahead
+                linear *= ahead
+                own += linear
+                np.maximum(own, 0.0, out=own)
+                np.sqrt(own, out=errors[cause][part])
+        return [_settled(curve, e) for curve, e in zip(self.incidence, errors, strict=True)]
 
     def jackknife(
         self, group: Group, causes: tuple[int, ...], cluster: Indices | None
@@ -349,11 +389,11 @@ class _Curves:
         """Return the standard errors from each row's or cluster's influence."""
         counts = self.counts
         place = cells(group.time, group.entry)
-        survivors = self._survivors
-        hazard = counts.all_events / (counts.at_risk * survivors)
+        hazard, survivors = self._hazard(slice(None))
         ends = group.code > 0
         parts = [(hazard, _taken(1 / survivors, ends, place.last))]
-        for rise, curve, cause in zip(self.rise, self.incidence, causes, strict=True):
+        for events, curve, cause in zip(counts.events, self.incidence, causes, strict=True):
+            rise = events * self.per_event
             ahead = curve[-1] - curve
             taken = _taken(ahead / survivors, ends, place.last)
             taken -= _taken(self.per_event, group.code == cause, place.last)
@@ -365,7 +405,7 @@ class _Curves:
             total = between[number, number] + ahead * (
                 ahead * between[0, 0] - 2 * between[0, number]
             )
-            errors.append(_root(total, curve))
+            errors.append(_settled(curve, np.sqrt(np.maximum(total, 0.0))))
         return errors
 
 
@@ -374,6 +414,8 @@ def _taken(per_event: Floats, event: NDArray[np.bool_], last: Indices) -> Floats
     return np.where(event, per_event[last], 0.0)
 
 
-def _root(variance: Floats, incidence: Floats) -> Floats:
-    """Return the standard error; a curve that has not risen yet has none to speak of."""
-    return np.sqrt(np.where(incidence > 0, np.maximum(variance, 0.0), 0.0))
+def _settled(incidence: Floats, std_error: Floats) -> Floats:
+    """Take off what rounding makes of the standard error of a curve at 0 or at 1."""
+    std_error[: np.searchsorted(incidence, 0.0, side="right")] = 0.0
+    std_error[np.searchsorted(incidence, 1.0) :] = 0.0
+    return std_error

@@ -76,7 +76,9 @@ def count_causes(group: Group, causes: tuple[int, ...]) -> CauseCounts:
     if group.weight is None and group.entry is None:
         # In a group of its own the times are merged already.
         levels, table = tally(group.followed, kind, len(causes) + 1, merge=group.member is None)
-        all_events = table[1] if len(causes) == 1 else table[1:].sum(axis=0)
+        all_events = table[1].copy()
+        for events in table[2:]:
+            all_events += events
         ended = table[0] + all_events
         at_risk = np.cumsum(ended)
         np.subtract(ended, at_risk, out=at_risk)
