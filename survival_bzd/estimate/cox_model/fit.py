@@ -16,12 +16,13 @@ from survival_bzd.estimate.concordance import concordance
 from survival_bzd.estimate.cox_model.changing import Change
 from survival_bzd.estimate.cox_model.exact import ExactLikelihood
 from survival_bzd.estimate.cox_model.firth import FirthLikelihood
-from survival_bzd.estimate.cox_model.likelihood import PartialLikelihood, Slopes
+from survival_bzd.estimate.cox_model.likelihood import PartialLikelihood, Sample, Slopes
 from survival_bzd.estimate.cox_model.maximise import (
     Maximum,
     inverse,
     maximise,
     monotone_direction,
+    near_maximum,
     solve,
 )
 from survival_bzd.estimate.cox_model.problem import Problem, prepare
@@ -35,6 +36,7 @@ from survival_bzd.estimate.cox_model.proportional_hazards import (
 from survival_bzd.estimate.cox_model.residuals import robust_variance
 from survival_bzd.estimate.cox_model.result import CoxFit
 from survival_bzd.estimate.quantities import (
+    Estimate,
     Floats,
     Test,
     chi_square_tail,
@@ -56,7 +58,7 @@ class _Solution:
 
     Attributes
     ----------
-    unpenalised, likelihood : the partial likelihood, and what was maximised.
+    likelihood : what was maximised.
     start, loglik_null : the partial likelihood at 0; what was maximised there.
     best : the maximum.
     direction : (q,) where the coefficients run to infinity; 0 where they are finite.
@@ -64,7 +66,6 @@ class _Solution:
     variance, robust : (q, q) variance by the information, and the robust one if any.
     """
 
-    unpenalised: Unpenalised
     likelihood: Unpenalised | FirthLikelihood
     start: Slopes
     loglik_null: float
@@ -222,15 +223,7 @@ def cox(
         ),
         wald=_wald_test(solution, covariance),
         score=_score_test(solution),
-        concordance_of=partial(
-            concordance,
-            problem.sample.x @ solution.best.beta,
-            problem.sample.event,
-            problem.sample.place,
-            weight=problem.sample.weight,
-            cluster=problem.cluster,
-            confidence=confidence,
-        ),
+        concordance_of=partial(_concordance, problem, solution.best.beta, confidence),
         ties=ties,
         penalty=solution.penalty,
         limits=limits,
@@ -240,7 +233,7 @@ def cox(
         separated=tuple(names[column] for column in problem.columns[~solution.finite]),
         reasons=_reasons(problem, solution),
         warnings=_warnings(problem, solution),
-        proportional_hazards_of=partial(_proportional_hazards, problem, solution, transform),
+        proportional_hazards_of=partial(_proportional_hazards, problem, solution, ties, transform),
         transform=transform,
         problem=problem,
     )
@@ -268,7 +261,7 @@ class _Placement:
 
 def _check_combination(problem: Problem, ties: str, penalty: str, limits: str | None) -> None:
     """Refuse options that exclude each other."""
-    weighted = bool((problem.sample.weight != 1).any())
+    weighted = bool((problem.weight != 1).any())
     rules = [
         (ties == "exact" and (weighted or problem.robust),
          "exact ties allow neither weights nor clusters", "Use Efron's ties."),
@@ -287,26 +280,23 @@ def _check_combination(problem: Problem, ties: str, penalty: str, limits: str | 
 
 def _solve(problem: Problem, ties: str, penalty: str) -> _Solution:
     """Maximise the likelihood, find out whether it is monotone, and choose the penalty."""
-    sample = problem.sample
     q = problem.columns.size
-    climbed: Unpenalised
-    if ties == "exact":
-        climbed = ExactLikelihood(sample)
-    elif ties == "efron":
-        climbed = problem.efron
-    else:
-        climbed = PartialLikelihood(problem.efron.sample, ties)
-    unpenalised = climbed if climbed.sample is sample else PartialLikelihood(sample, ties)
+    climbed: Unpenalised = problem.efron
+    if ties != "efron":
+        climbed = _unpenalised(problem.efron.sample, ties)
     start = problem.null if ties == "efron" else climbed.slopes(np.zeros(q))
-    plain = maximise(climbed, np.zeros(q), np.arange(q), at=start)
-    direction = monotone_direction(sample, plain.step)
+    begin, at = np.zeros(q), start
+    if isinstance(climbed, PartialLikelihood):
+        begin, at = near_maximum(climbed, start)
+    plain = maximise(climbed, begin, np.arange(q), at=at)
+    direction = monotone_direction(climbed.sample, plain.step)
     if penalty == "auto":
         few = direction is not None or problem.events / q < FEW_EVENTS
         penalty = "firth" if few and ties != "exact" else "none"
-    likelihood: Unpenalised | FirthLikelihood = unpenalised
+    likelihood: Unpenalised | FirthLikelihood = climbed
     best, loglik_null = plain, start.loglik
     if penalty == "firth":
-        likelihood = FirthLikelihood(sample, ties)
+        likelihood = FirthLikelihood(problem.sample, ties)
         null = likelihood.slopes(np.zeros(q))
         best = maximise(
             likelihood, np.zeros(q), np.arange(q), at=null, tolerance=tolerance_of(penalty)
@@ -315,10 +305,11 @@ def _solve(problem: Problem, ties: str, penalty: str) -> _Solution:
         direction = None
     variance = inverse(best.slopes.information)
     robust = None
-    if problem.robust and isinstance(unpenalised, PartialLikelihood):
-        robust = robust_variance(unpenalised, best.beta, variance, problem.cluster)
+    if problem.robust:
+        # Exact ties allow no clusters.
+        partial_likelihood = PartialLikelihood(problem.sample, ties)
+        robust = robust_variance(partial_likelihood, best.beta, variance, problem.cluster)
     return _Solution(
-        unpenalised=unpenalised,
         likelihood=likelihood,
         start=start,
         loglik_null=loglik_null,
@@ -328,6 +319,11 @@ def _solve(problem: Problem, ties: str, penalty: str) -> _Solution:
         variance=variance,
         robust=robust,
     )
+
+
+def _unpenalised(sample: Sample, ties: str) -> Unpenalised:
+    """Return the partial likelihood of a sample."""
+    return ExactLikelihood(sample) if ties == "exact" else PartialLikelihood(sample, ties)
 
 
 def _std_error(solution: _Solution, covariance: Floats) -> Floats:
@@ -384,8 +380,20 @@ def _score_test(solution: _Solution) -> Test:
     return Test.chi_square(float(start.score @ step), start.score.size)
 
 
+def _concordance(problem: Problem, beta: Floats, confidence: float) -> Estimate:
+    """Return how often the higher hazard relapses first."""
+    return concordance(
+        problem.sample.x @ beta,
+        problem.event,
+        problem.place,
+        weight=problem.weight,
+        cluster=problem.cluster,
+        confidence=confidence,
+    )
+
+
 def _proportional_hazards(
-    problem: Problem, solution: _Solution, transform: str
+    problem: Problem, solution: _Solution, ties: str, transform: str
 ) -> tuple[PhTest, ...]:
     """Test each term of the formula, and all of them, for a hazard ratio that changes with time."""
     place = {int(column): position for position, column in enumerate(problem.columns)}
@@ -395,9 +403,9 @@ def _proportional_hazards(
         terms.append((name, tuple(inside)))
     everything = tuple(range(problem.columns.size))
     tests = proportional_hazards_tests(
-        solution.unpenalised,
+        _unpenalised(problem.sample, ties),
         solution.best.beta,
-        time_scale(transform, problem.time, problem.sample.event, problem.entry),
+        time_scale(transform, problem.time, problem.event, problem.entry),
         (*terms, ("GLOBAL", everything)),
     )
     infinite = set(np.flatnonzero(~solution.finite).tolist())

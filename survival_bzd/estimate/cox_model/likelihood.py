@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import pairwise
@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from survival_bzd.estimate.cox_model.ordered_moments import OrderedMoments
 from survival_bzd.estimate.quantities import Floats
 from survival_bzd.estimate.risk_sets import Cells, Indices, sums
 from survival_bzd.estimate.tally import CHUNK
@@ -38,35 +39,29 @@ class Sample:
     @cached_property
     def spread(self) -> Floats:
         """(p,) standard deviation of each covariate."""
-        squares = np.array([self.weight @ (column * column) for column in self.x.T])
-        spread: Floats = np.sqrt(squares / self.weight.sum())
+        plain = bool((self.weight == 1).all())
+        squares = [column @ (column if plain else self.weight * column) for column in self.x.T]
+        spread: Floats = np.sqrt(np.array(squares) / self.weight.sum())
         return spread
 
-    def in_order_of_time(self) -> Sample:
-        """Return the sample for sums over many cells: neighbours in time are neighbours in memory.
-
-        Where there are few cells, their sums stay in the cache whatever the order.
-        """
-        if self.place.k <= FEW_CELLS:
-            return self
-        order = np.argsort(self.place.last, kind="stable")
-        x = np.empty_like(self.x, order="F")
-        for column in range(x.shape[1]):
-            np.take(self.x[:, column], order, out=x[:, column])
-        first = self.place.first
-        place = replace(
-            self.place,
-            last=self.place.last[order],
-            first=None if first is None else first[order],
+    def every(self, stride: int) -> Sample:
+        """Return one patient in `stride`, on a scale of the cells in which these end."""
+        rows, place = slice(None, None, stride), self.place
+        used, last = np.unique(place.last[rows], return_inverse=True)
+        part = Cells(
+            time=place.time[used],
+            starts=np.unique(np.searchsorted(used, place.starts)),
+            last=last,
+            first=None if place.first is None else np.searchsorted(used, place.first[rows]),
         )
-        return Sample(x=x, event=self.event[order], weight=self.weight[order], place=place)
+        x = np.asfortranarray(self.x[rows])
+        return Sample(x=x, event=self.event[rows], weight=self.weight[rows], place=part)
 
     def only(self, columns: Indices) -> Sample:
         """Return the sample with some of the covariates."""
         return self if columns.size == self.x.shape[1] else replace(self, x=self.x[:, columns])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slopes:
     """The log likelihood at one point with what Newton's method asks for.
 
@@ -74,12 +69,23 @@ class Slopes:
     ----------
     loglik : the log likelihood.
     score : (p,) its first derivative.
-    information : (p, p) its second derivative, sign changed.
+    information : (p, p) its second derivative, sign changed; worked out when it is asked for, if
+        what was given is how.
     """
 
-    loglik: float
-    score: Floats
-    information: Floats
+    def __init__(
+        self, *, loglik: float, score: Floats, information: Floats | Callable[[], Floats]
+    ) -> None:
+        self.loglik = loglik
+        self.score = score
+        self._information = information
+
+    @property
+    def information(self) -> Floats:
+        """Work the information out, once."""
+        if callable(self._information):
+            self._information = self._information()
+        return self._information
 
     def only(self, columns: Indices) -> Slopes:
         """Return the slopes at 0 of the model with some of the covariates."""
@@ -108,7 +114,7 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Deaths:
+class Deaths:
     """The terms of the likelihood: one per event (Efron) or event time (Breslow).
 
     Attributes
@@ -163,13 +169,22 @@ class PartialLikelihood:
     def __init__(self, sample: Sample, ties: str) -> None:
         self.sample = sample
         self.ties = ties
-        self.deaths = _deaths(sample, ties)
-        self._with_terms = self.deaths.cell[self.deaths.starts]
-        self._event_weight = np.where(sample.event, sample.weight, 0.0)
+        place, event = sample.place, sample.event
+        people = np.bincount(place.last[event], minlength=place.k)
+        mass = sums(place.last[event], sample.weight[event], place.k)
+        several = people > 1 if ties == "efron" else np.zeros(place.k, dtype=np.bool_)
+        self._single = np.flatnonzero((people > 0) & ~several)
+        self._single_mass = mass[self._single]
+        self._tied = _Tied.of(np.flatnonzero(several), people, mass, sample)
+        self._weighted = bool((sample.weight != 1).any())
+        self._event_weight = np.where(event, sample.weight, 0.0)
         self._event_sum = sample.x.T @ self._event_weight
-        # Each cell has two bins: of those whose follow-up ends there, and of those with the event.
-        self._bin = 2 * sample.place.last + sample.event
-        self._in_order = bool((np.diff(sample.place.last) >= 0).all())
+        self._ordered = OrderedMoments.of(sample.x, event, place)
+
+    @cached_property
+    def deaths(self) -> Deaths:
+        """The terms of the likelihood, one by one."""
+        return _deaths(self.sample, self.ties)
 
     @property
     def p(self) -> int:
@@ -188,29 +203,27 @@ class PartialLikelihood:
         """Return the log likelihood, its gradient and the information."""
         eta = self.sample.x @ beta
         eta -= eta.max()
+        seen = float(self._event_weight @ eta)
         rates = self._rates(eta)
         if not np.isfinite(rates.log_sum):
             # exp(x beta) underflows: the step went far beyond where the likelihood can be told.
             nowhere = np.full(self.p, np.nan)
             return Slopes(loglik=-np.inf, score=nowhere, information=np.diag(nowhere))
-        lived = rates.risk * self.exposure(rates)
+        lived = self.exposure(rates)
+        lived *= rates.risk
         return Slopes(
-            loglik=float(self._event_weight @ eta) - rates.log_sum,
+            loglik=seen - rates.log_sum,
             score=self._event_sum - self.sample.x.T @ lived,
-            information=self._information(rates, lived, None),
+            information=lambda: self._information(rates, lived, None),
         )
 
     def hazards(self, beta: Floats) -> Hazards:
         """Return the sums over the risk sets from which residuals and tests are made."""
         eta = self.sample.x @ beta
         rates = self._rates(eta - eta.max())
-        pieces = sorted(self._moments(rates.risk), key=lambda piece: piece[0].start)
+        s1, d1 = self._moments(rates.risk)
         each = {field.name: getattr(rates, field.name) for field in fields(rates)}
-        return Hazards(
-            **each,
-            s1=np.concatenate([s1 for _, s1, _ in pieces]),
-            d1=np.concatenate([d1 for _, _, d1 in pieces]),
-        )
+        return Hazards(**each, s1=s1, d1=d1)
 
     def extension(self, beta: Floats, g: Floats) -> Extension:
         """Return the score and information of the model extended by x times g, per cell."""
@@ -231,8 +244,10 @@ class PartialLikelihood:
         a, b = (rates.a, rates.b) if g is None else (g * rates.a, g * rates.b)
         place = self.sample.place
         total = place.cumulative(a)
-        # Those with the event are spared a part of their own cell.
-        lived: Floats = np.stack([total, total - b], axis=1).ravel()[self._bin]
+        lived: Floats = total[place.last]
+        if self._tied.rows.size:
+            # Those with the event are spared a part of their own cell.
+            lived[self._tied.rows] -= b[place.last[self._tied.rows]]
         if place.first is not None:
             lived -= np.append(total - a, 0.0)[place.first]
         return lived
@@ -246,83 +261,120 @@ class PartialLikelihood:
         alpha, beta, gamma = (
             each if g is None else g * each for each in (rates.alpha, rates.beta, rates.gamma)
         )
-        squares = np.zeros((self.p, self.p))
-        for cells, s1, d1 in self._moments(rates.risk):
-            squares += weighted_products(s1, alpha[cells], s1)
-            shared = np.flatnonzero(beta[cells])
-            if shared.size:
-                s1, d1, gamma_here = s1[shared], d1[shared], gamma[cells][shared]
-                cross = weighted_products(s1, beta[cells][shared], d1)
-                squares += weighted_products(d1, gamma_here, d1) - (cross + cross.T)
+        if self._ordered is not None:
+            squares = self._ordered.squares(rates.risk, alpha, beta, gamma)
+        else:
+            s1, d1 = self._moments(rates.risk)
+            cross = weighted_products(s1, beta, d1)
+            squares = weighted_products(s1, alpha, s1) - (cross + cross.T)
+            squares += weighted_products(d1, gamma, d1)
         information: Floats = weighted_products(self.sample.x, lived, self.sample.x) - squares
         return (information + information.T) / 2
 
     def _rates(self, eta: Floats) -> Rates:
-        """Return the sums for linear predictors of which the largest is near 0."""
-        deaths, place = self.deaths, self.sample.place
-        risk = np.exp(eta)
-        risk *= self.sample.weight
-        ended = sums(self._bin, risk, 2 * place.k)
-        dying, at_risk = ended[1::2], place.onward(ended[::2] + ended[1::2])
+        """Return the sums for linear predictors of which the largest is near 0, in their place."""
+        place, tied = self.sample.place, self._tied
+        risk = np.exp(eta, out=eta)
+        if self._weighted:
+            risk *= self.sample.weight
+        at_risk = place.onward(sums(place.last, risk, place.k))
         if place.first is not None:
             at_risk = at_risk - _entering(place, risk)
-        denominator = at_risk[deaths.cell] - deaths.fraction * dying[deaths.cell]
-        terms = np.empty((5, deaths.cell.size))
+        each = np.zeros((5, place.k))
         with np.errstate(divide="ignore", invalid="ignore"):
-            log_sum = float(deaths.mass @ np.log(denominator))
-            np.divide(deaths.mass, denominator, out=terms[0])
-            np.multiply(terms[0], deaths.fraction, out=terms[1])
-            np.divide(terms[0], denominator, out=terms[2])
-            np.multiply(terms[2], deaths.fraction, out=terms[3])
-            np.multiply(terms[3], deaths.fraction, out=terms[4])
-        # The terms of a cell lie together.
-        by_cell = np.zeros((5, place.k))
-        by_cell[:, self._with_terms] = np.add.reduceat(terms, deaths.starts, axis=1)
-        a, b, alpha, beta, gamma = by_cell
+            denominator = at_risk[self._single]
+            log_sum = float(self._single_mass @ np.log(denominator))
+            hazard = self._single_mass / denominator
+            each[0, self._single] = hazard
+            hazard /= denominator
+            each[2, self._single] = hazard
+            if tied.cell.size:
+                dying = sums(place.last[tied.rows], risk[tied.rows], place.k)
+                log_sum += tied.add_terms(at_risk[tied.cell], dying[tied.cell], each)
+        a, b, alpha, beta, gamma = each
         return Rates(risk=risk, log_sum=log_sum, a=a, b=b, alpha=alpha, beta=beta, gamma=gamma)
 
-    def _moments(self, risk: Floats) -> Iterator[tuple[slice, Floats, Floats]]:
-        """Yield cells, and for each the (p,) sums of risk times x over the risk set and the events.
-
-        Few cells come at once, whatever the order of the patients. Many come in pieces, the last
-        first, if the patients are in the order of time: nothing of their size is ever held.
-        """
+    def _moments(self, risk: Floats) -> tuple[Floats, Floats]:
+        """Return for each cell the (k, p) sums of risk times x over the risk set and the events."""
         place, x = self.sample.place, self.sample.x
-        if place.k > FEW_CELLS and self._in_order and place.first is None:
-            yield from self._moments_in_order(risk)
-            return
+        # Each cell has two bins: of those whose follow-up ends there, and of those with the event.
         bins = np.zeros((self.p, 2 * place.k))
         step = CHUNK if place.k <= FEW_CELLS else risk.size
         for start in range(0, risk.size, step):
             rows = slice(start, start + step)
-            _add_by_bin(self._bin[rows], risk[rows], x[rows], bins)
+            where = 2 * place.last[rows]
+            where += self.sample.event[rows]
+            for total, column in zip(bins, x[rows].T, strict=True):
+                total += np.bincount(where, risk[rows] * column, minlength=total.size)
         dying = bins[:, 1::2].T
         at_risk = place.onward(bins[:, ::2].T + dying)
         if place.first is not None:
             at_risk = at_risk - _entering(place, risk[:, None] * x)
-        yield slice(0, place.k), at_risk, dying
-
-    def _moments_in_order(self, risk: Floats) -> Iterator[tuple[slice, Floats, Floats]]:
-        place = self.sample.place
-        row = np.concatenate([[0], np.cumsum(np.bincount(place.last, minlength=place.k))])
-        for first, end in reversed(list(pairwise(place.starts.tolist()))):
-            carried = np.zeros((self.p, 1))
-            while end > first:
-                begin = max(first, end - FEW_CELLS // 2)
-                rows = slice(int(row[begin]), int(row[end]))
-                bins = np.zeros((self.p, 2 * (end - begin)))
-                _add_by_bin(self._bin[rows] - 2 * begin, risk[rows], self.sample.x[rows], bins)
-                ended = bins[:, ::2] + bins[:, 1::2]
-                ended[:, -1:] += carried
-                at_risk = np.ascontiguousarray(np.cumsum(ended[:, ::-1], axis=1)[:, ::-1])
-                yield slice(begin, end), at_risk.T, np.ascontiguousarray(bins[:, 1::2]).T
-                carried, end = at_risk[:, :1], begin
+        return at_risk, dying
 
 
-def _add_by_bin(where: Indices, risk: Floats, x: Floats, bins: Floats) -> None:
-    """Add risk times x to the (p, bins) sums."""
-    for total, column in zip(bins, x.T, strict=True):
-        total += np.bincount(where, risk * column, minlength=total.size)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Tied:
+    """The cells in which several terms share a risk set.
+
+    Attributes
+    ----------
+    cell, mass : (t,) such cells, and the weight of each of their terms.
+    fraction : of each term, the share of the cell's events already taken out of the risk set.
+    starts : (t + 1,) first term of each cell, and how many there are.
+    rows : the patients who have the event in one.
+    """
+
+    cell: Indices
+    mass: Floats
+    fraction: Floats
+    starts: Indices
+    rows: Indices
+
+    @classmethod
+    def of(cls, cell: Indices, people: Indices, mass: Floats, sample: Sample) -> _Tied:
+        """List the terms of cells with events of so many people and so much weight."""
+        count = people[cell]
+        starts = np.concatenate([[0], np.cumsum(count)])
+        fraction = np.arange(starts[-1], dtype=np.float64)
+        fraction -= np.repeat(starts[:-1], count)
+        fraction /= np.repeat(count, count)
+        among = np.zeros(people.size, dtype=np.bool_)
+        among[cell] = True
+        return cls(
+            cell=cell,
+            mass=mass[cell] / count,
+            fraction=fraction,
+            starts=starts,
+            rows=np.flatnonzero(sample.event & among[sample.place.last]),
+        )
+
+    def add_terms(self, at_risk: Floats, dying: Floats, sums_of: Floats) -> float:
+        """Set the five sums of the tied cells; return the sum of mass times log denominator.
+
+        Cells come in pieces whose terms stay in the cache.
+        """
+        log_sum = 0.0
+        cuts = np.searchsorted(self.starts, np.arange(0, self.fraction.size, CHUNK // 4))
+        for first, last in pairwise([*np.unique(cuts).tolist(), self.cell.size]):
+            starts = self.starts[first:last]
+            count = self.starts[first + 1 : last + 1] - starts
+            fraction = self.fraction[starts[0] : self.starts[last]]
+            terms = np.empty((6, fraction.size))
+            denominator = terms[5]
+            np.multiply(fraction, np.repeat(-dying[first:last], count), out=denominator)
+            denominator += np.repeat(at_risk[first:last], count)
+            np.divide(1.0, denominator, out=terms[0])
+            np.multiply(terms[0], fraction, out=terms[1])
+            np.multiply(terms[0], terms[0], out=terms[2])
+            np.multiply(terms[2], fraction, out=terms[3])
+            np.multiply(terms[3], fraction, out=terms[4])
+            np.log(denominator, out=denominator)
+            total = np.add.reduceat(terms, starts - starts[0], axis=1)
+            total *= self.mass[first:last]
+            sums_of[:, self.cell[first:last]] = total[:5]
+            log_sum += float(total[5].sum())
+        return log_sum
 
 
 def _entering(place: Cells, values: Floats) -> Floats:
@@ -342,19 +394,19 @@ def weighted_products(a: Floats, weight: Floats, b: Floats) -> Floats:
     return total
 
 
-def _deaths(sample: Sample, ties: str) -> _Deaths:
+def _deaths(sample: Sample, ties: str) -> Deaths:
     """List the terms of the likelihood."""
     people = sample.place.totals(None, sample.event).astype(np.intp)
     mass = sample.place.totals(sample.weight, sample.event)
     cell = np.flatnonzero(people)
     if ties == "breslow":
         starts = np.arange(cell.size)
-        return _Deaths(cell=cell, starts=starts, fraction=np.zeros(cell.size), mass=mass[cell])
+        return Deaths(cell=cell, starts=starts, fraction=np.zeros(cell.size), mass=mass[cell])
     count = people[cell]
     starts = np.cumsum(count) - count
     place = np.arange(count.sum()) - np.repeat(starts, count)
     each = np.repeat(cell, count)
-    return _Deaths(
+    return Deaths(
         cell=each,
         starts=starts,
         fraction=place / people[each],

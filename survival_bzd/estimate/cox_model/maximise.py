@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from survival_bzd.estimate.cox_model.likelihood import Sample, Slopes
+from survival_bzd.estimate.cox_model.likelihood import PartialLikelihood, Sample, Slopes
 from survival_bzd.estimate.quantities import Floats
 from survival_bzd.estimate.risk_sets import Indices
 
 MAX_STEPS = 200
 CONVERGED = 1e-10
 """Gain in log likelihood below which a step is the last; after it the error is the square of it."""
+
+SETTLED = 1e-19
+"""Gain, as a share of the log likelihood, below which a step leaves the slopes as they are."""
+
+ENOUGH = 1 << 16
+"""Patients from which a part of them is asked first."""
+
+STRIDE = 16
+"""One patient in so many is the part."""
+
+STEADY = 1e-4
+"""By how much gains must shrink from step to step for the information to be used again."""
 
 
 class LogLikelihood(Protocol):
@@ -61,16 +74,52 @@ def maximise(
     beta = start.copy()
     at = likelihood.slopes(beta) if at is None else at
     step = np.zeros_like(beta)
+    informed, before = at, 0.0
     for _ in range(MAX_STEPS):
-        step = np.zeros_like(beta)
-        step[free] = solve(at.information[np.ix_(free, free)], at.score[free])
-        gain = float(at.score @ step)
-        beta, step, at = _climb(likelihood, beta, step, at)
-        if not abs(gain) > tolerance:
+        step, gain = _newton(informed, at, free)
+        if informed is not at and not abs(gain) <= STEADY * before:
+            informed = at
+            step, gain = _newton(at, at, free)
+        if abs(gain) <= min(SETTLED * abs(at.loglik), tolerance):
+            return Maximum(beta=beta + step, slopes=at, step=step, converged=True)
+        beta, step, reached = _climb(likelihood, beta, step, at)
+        # A step by the information of another point leaves more than the square of its gain.
+        last = abs(gain) <= tolerance if informed is at else abs(gain) * STEADY <= tolerance**2
+        at, before = reached, abs(gain)
+        if last or math.isnan(gain):
             return Maximum(beta=beta, slopes=at, step=step, converged=True)
         if not step.any():
             break
     return Maximum(beta=beta, slopes=at, step=step, converged=False)
+
+
+def _newton(informed: Slopes, at: Slopes, free: Indices) -> tuple[Floats, float]:
+    """Return the step up the slope by the information of a point, and what it promises."""
+    step = np.zeros_like(at.score)
+    within = free.size == step.size
+    information = informed.information if within else informed.information[np.ix_(free, free)]
+    step[free] = solve(information, at.score[free])
+    return step, float(at.score @ step)
+
+
+def near_maximum(likelihood: PartialLikelihood, null: Slopes) -> tuple[Floats, Slopes]:
+    """Return where to start, with the slopes there: the maximum of a part of many patients, or 0.
+
+    It is 0 where the part has no maximum, or one at which everybody is less likely than at 0.
+    """
+    zero = np.zeros(likelihood.p)
+    sample = likelihood.sample.every(STRIDE) if likelihood.sample.event.size >= ENOUGH else None
+    if sample is None or np.count_nonzero(sample.event) < 20 * zero.size:
+        return zero, null
+    part = PartialLikelihood(sample, likelihood.ties)
+    at = part.slopes(zero)
+    if independent_columns(at.information).size < zero.size:
+        return zero, null
+    best = maximise(part, zero, np.arange(zero.size), at=at, tolerance=1e-3)
+    if not best.converged or monotone_direction(sample, best.step) is not None:
+        return zero, null
+    reached = likelihood.slopes(best.beta)
+    return (best.beta, reached) if reached.loglik > null.loglik else (zero, null)
 
 
 def _climb(
