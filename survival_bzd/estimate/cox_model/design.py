@@ -18,6 +18,9 @@ from survival_bzd.estimate.quantities import Floats
 if TYPE_CHECKING:
     import pandas as pd
 
+BOUND = 1e50
+"""Covariates are less, so that sums of their cubes stay finite."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Design:
@@ -77,7 +80,7 @@ def design(formula: str, covariates: pd.DataFrame | None, usable: NDArray[np.boo
     ------
     BadInput
         If the formula cannot be read or names a column that is not there, if nobody is left, or
-        if a covariate is not finite; those rows are named.
+        if a covariate is not finite, or 1e50 or more; those rows are named.
     """
     plain = _plain(formula, covariates)
     if plain is not None and covariates is not None:
@@ -147,8 +150,7 @@ def _of_columns(
     """Make the design of columns that stand for themselves."""
     names = columns.names
     matrix = columns.get_model_matrix(covariates).to_numpy(dtype=np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        complete = bool(np.isfinite(matrix.sum(axis=0)).all())
+    complete = not matrix.size or bool(matrix.min() > -BOUND and matrix.max() < BOUND)
     kept = usable if complete else usable & ~np.isnan(matrix).any(axis=1)
     _check_somebody(kept, formula)
     if not kept.all():
@@ -251,17 +253,26 @@ def _variables(parsed: Any) -> set[str]:
 
 
 def _check_finite(matrix: Floats, formula: str, rows: NDArray[np.intp]) -> None:
-    """Refuse covariates that a transformation made infinite or undefined."""
-    broken = rows[~np.isfinite(matrix).all(axis=1)]
-    if broken.size:
-        raise BadInput(
-            Fault(
-                rule=f"every term of the formula must be a finite number: {formula}",
-                remedy="A logarithm of 0 or less has no value; transform the covariate otherwise.",
-                value=f"row {row + 1}",
-            )
-            for row in broken
-        )
+    """Refuse covariates that a transformation made infinite or undefined, or endlessly large."""
+    rules = [
+        (
+            ~np.isfinite(matrix).all(axis=1),
+            f"every term of the formula must be a finite number: {formula}",
+            "A logarithm of 0 or less has no value; transform the covariate otherwise.",
+        ),
+        (
+            (np.isfinite(matrix) & (np.abs(matrix) >= BOUND)).any(axis=1),
+            f"every term of the formula must be below 1e50, with or without its sign: {formula}",
+            "Correct it if it stands for a missing value; else divide the covariate.",
+        ),
+    ]
+    faults = [
+        Fault(rule=rule, remedy=remedy, value=f"row {row + 1}")
+        for broken, rule, remedy in rules
+        for row in rows[broken]
+    ]
+    if faults:
+        raise BadInput(faults)
 
 
 def _bad_formula(formula: str, rule: str, remedy: str) -> BadInput:
