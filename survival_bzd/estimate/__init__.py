@@ -6,6 +6,7 @@ from survival_bzd.estimate.competing_risks.aalen_johansen import (
     IncidenceAt,
     aalen_johansen,
 )
+from survival_bzd.estimate.competing_risks.gray import GrayTest, gray_test
 from survival_bzd.estimate.conditional_survival import ConditionalSurvival, conditional_survival
 from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_bands
 from survival_bzd.estimate.cox_model.curves import CoxCurve, cox_curves
@@ -44,6 +45,14 @@ from survival_bzd.estimate.parametric_model.result import (
     ParametricAt,
     ParametricFit,
 )
+from survival_bzd.estimate.planning.baseline import BaselineHazard, baseline_hazard
+from survival_bzd.estimate.planning.schoenfeld import (
+    TrialPlan,
+    plan_trial,
+    schoenfeld_events,
+    schoenfeld_power,
+)
+from survival_bzd.estimate.planning.simulation import DetectionBias, SimulatedPower, simulate_power
 from survival_bzd.estimate.proportion import Proportion, proportion
 from survival_bzd.estimate.quantities import Estimate, Test
 from survival_bzd.estimate.recurrent.mean_count import MeanCount, mean_count
@@ -68,6 +77,7 @@ from survival_bzd.estimate.trend import LogRankTrend, logrank_trend
 
 __all__ = [
     "PARAMETRIC_MODELS",
+    "BaselineHazard",
     "BootstrapSurvival",
     "Characteristic",
     "ConditionalSurvival",
@@ -77,8 +87,10 @@ __all__ = [
     "CoxPath",
     "CoxResiduals",
     "CumulativeIncidence",
+    "DetectionBias",
     "Estimate",
     "ExactLogRank",
+    "GrayTest",
     "HazardTable",
     "IncidenceAt",
     "IntervalCurve",
@@ -101,14 +113,17 @@ __all__ = [
     "RestrictedMeanDifference",
     "RestrictedMeanRatio",
     "RiskTable",
+    "SimulatedPower",
     "SmoothedHazard",
     "StateOccupancy",
     "SurvivalAt",
     "SurvivalDifference",
     "Test",
     "TimeInState",
+    "TrialPlan",
     "aalen_johansen",
     "andersen_gill",
+    "baseline_hazard",
     "bootstrap_survival",
     "check_pieces",
     "conditional_survival",
@@ -121,6 +136,7 @@ __all__ = [
     "exact_logrank",
     "follow_up",
     "formula_variables",
+    "gray_test",
     "hazard_table",
     "holm",
     "interval_logrank",
@@ -135,12 +151,16 @@ __all__ = [
     "npmle_limits",
     "pairwise_logrank",
     "parametric",
+    "plan_trial",
     "pool",
     "prentice_williams_peterson",
     "proportion",
     "restricted_mean",
     "restricted_mean_difference",
     "restricted_mean_ratio",
+    "schoenfeld_events",
+    "schoenfeld_power",
+    "simulate_power",
     "smoothed_hazard",
     "survival_difference",
     "time_in_state",

@@ -183,7 +183,7 @@ def logrank(
         else:
             variance = _variance(table)
     expected = (table.weight * table.events) @ table.share
-    test = _test(observed, expected, variance)
+    test = difference_test(observed, expected, variance)
     return LogRank(
         statistic=test.statistic,
         df=test.df,
@@ -294,7 +294,7 @@ def influences(tte: TimeToEvent, table: EventTable, member: Indices) -> Floats:
     return score if tte.weight is None else score * tte.weight[:, None]
 
 
-def _test(observed: Floats, expected: Floats, variance: Floats) -> Test:
+def difference_test(observed: Floats, expected: Floats, variance: Floats) -> Test:
     """Test the groups that could have had an event; one is determined by the others."""
     informative = np.flatnonzero(expected > 0)[1:]
     df = max(informative.size, 0)
