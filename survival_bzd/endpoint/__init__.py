@@ -10,14 +10,18 @@ from survival_bzd.endpoint.derive import (
     sql,
     trace,
 )
+from survival_bzd.endpoint.recurrences import Recurrences
 from survival_bzd.endpoint.rows import Rows, read_rows
+from survival_bzd.endpoint.spells import Spells, spells
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
 
 __all__ = [
     "Endpoint",
     "Flow",
     "FlowLeaf",
+    "Recurrences",
     "Rows",
+    "Spells",
     "TimeToEvent",
     "conflicts",
     "counts",
@@ -26,6 +30,7 @@ __all__ = [
     "enrolled_covariates",
     "observed_follow_up",
     "read_rows",
+    "spells",
     "sql",
     "trace",
 ]

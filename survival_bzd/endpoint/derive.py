@@ -62,18 +62,18 @@ def derive(evidence: Evidence, endpoint: Endpoint) -> TimeToEvent:
         One row per patient at risk, in the order of the patients table, in days, each with its
         interval, reason, deciding record and the same in words; `flow` has everybody else.
     """
-    _run(evidence, endpoint)
+    run_steps(evidence, endpoint)
     engine = evidence.records.engine
     decided = engine.frame("SELECT * FROM why ORDER BY patient_line")
     at_risk, flow = _population(decided, endpoint)
     rows = decided[at_risk].reset_index(drop=True)
     never_reached = (rows["decision"] == "not_reached").to_numpy()
-    lower = np.where(never_reached, 0.0, _floats(rows["lower_day"]))
+    lower = np.where(never_reached, 0.0, floats(rows["lower_day"]))
     event = np.where(never_reached, _event_before_origin(rows, endpoint), rows["event"])
-    upper = np.where(event == 0, np.inf, np.where(never_reached, 0.0, _floats(rows["upper_day"])))
+    upper = np.where(event == 0, np.inf, np.where(never_reached, 0.0, floats(rows["upper_day"])))
     entry = _entry(rows, endpoint)
     return TimeToEvent(
-        _date(endpoint, lower, upper, _floats(rows["detected"]), event == 1, never_reached),
+        dated(endpoint, lower, upper, floats(rows["detected"]), event == 1, never_reached),
         event.astype(np.int64),
         unit="days",
         entry=entry,
@@ -86,8 +86,8 @@ def derive(evidence: Evidence, endpoint: Endpoint) -> TimeToEvent:
         why=rows["why"].to_numpy(),
         file=rows["file"].to_numpy(),
         line=rows["line"].to_numpy(),
-        origin_day=_floats(rows["origin_day"]),
-        last_free=np.where(never_reached, 0.0, _floats(rows["last_free"])),
+        origin_day=floats(rows["origin_day"]),
+        last_free=np.where(never_reached, 0.0, floats(rows["last_free"])),
         covariates=_covariates(evidence, rows["patient_id"]),
         flow=flow,
     )
@@ -99,7 +99,7 @@ def trace(evidence: Evidence, endpoint: Endpoint) -> pd.DataFrame:
     Columns: patient_id, day and from_day (from the origin, or from where its search began), source,
     verdict, subject, detail, role, file, line.
     """
-    _run(evidence, endpoint)
+    run_steps(evidence, endpoint)
     evidence.records.engine.run(PACKAGE, "trace")
     return evidence.records.engine.frame("SELECT * FROM trace")
 
@@ -109,7 +109,7 @@ def conflicts(evidence: Evidence, endpoint: Endpoint) -> pd.DataFrame:
 
     Columns: patient_id, day (day number), source, subject, verdict, decided, file, line, kind.
     """
-    _run(evidence, endpoint)
+    run_steps(evidence, endpoint)
     evidence.records.engine.run(PACKAGE, "conflict")
     return evidence.records.engine.frame(
         "SELECT * FROM conflict ORDER BY patient_id, day, source, line"
@@ -118,7 +118,7 @@ def conflicts(evidence: Evidence, endpoint: Endpoint) -> pd.DataFrame:
 
 def counts(evidence: Evidence, endpoint: Endpoint) -> dict[str, int]:
     """Count what the rules set aside: conflicting days, and positives inside the washout."""
-    _run(evidence, endpoint)
+    run_steps(evidence, endpoint)
     engine = evidence.records.engine
     engine.run(PACKAGE, "conflict")
     days = (
@@ -134,7 +134,7 @@ def counts(evidence: Evidence, endpoint: Endpoint) -> dict[str, int]:
 
 def sql(evidence: Evidence, endpoint: Endpoint) -> str:
     """Return the text of every step that ran, for an auditor."""
-    _run(evidence, endpoint)
+    run_steps(evidence, endpoint)
     text = evidence.records.engine.steps
     return "\n\n".join(
         f"-- {name}\nCREATE TABLE {name} AS\n{text[name]};"
@@ -147,23 +147,33 @@ def _steps(endpoint: Endpoint) -> list[str]:
     return [step for step in STEPS if step != "gap" or isinstance(endpoint.missing, MissingAs)]
 
 
-def _run(evidence: Evidence, endpoint: Endpoint) -> None:
+def run_steps(evidence: Evidence, endpoint: Endpoint) -> None:
     """Run the steps; the last tables stay in the engine until another endpoint runs."""
     engine = evidence.records.engine
     if engine.derived_for == endpoint:
         return
-    declaration = evidence.records.declaration
-    files = {
-        name: declaration.tables[name].file if name in declaration.tables else "" for name in TABLES
-    }
-    context = _context(endpoint)
+    context = context_of(evidence, endpoint)
     for step in _steps(endpoint):
-        engine.run(PACKAGE, step, files=files, text="VARCHAR", never=NEVER, **context)
+        engine.run(PACKAGE, step, **context)
     engine.derived_for = endpoint
 
 
-def _context(endpoint: Endpoint) -> dict[str, Any]:
-    """Return what the templates ask of an endpoint."""
+def run_again(evidence: Evidence, endpoint: Endpoint, step: str) -> None:
+    """Take another origin, which `step` makes, and run the steps that follow from it.
+
+    After that the tables are no longer those of the endpoint.
+    """
+    engine, context = evidence.records.engine, context_of(evidence, endpoint)
+    engine.derived_for = None
+    engine.run(PACKAGE, step, table="origin", **context)
+    steps = _steps(endpoint)
+    for later in steps[steps.index("origin") + 1 : steps.index("decided") + 1]:
+        engine.run(PACKAGE, later, **context)
+
+
+def context_of(evidence: Evidence, endpoint: Endpoint) -> dict[str, Any]:
+    """Return what the templates ask of a study and an endpoint."""
+    tables = evidence.records.declaration.tables
     positives, within_assessed, within_days = _pattern(endpoint)
     end_day: int | None = None
     if isinstance(endpoint.end, dt.date):
@@ -174,6 +184,9 @@ def _context(endpoint: Endpoint) -> dict[str, Any]:
     after = getattr(endpoint.origin, "after", endpoint.origin.at)
     negatives = getattr(endpoint.origin, "negatives", 0)
     return {
+        "files": {name: tables[name].file if name in tables else "" for name in TABLES},
+        "text": "VARCHAR",
+        "never": NEVER,
         "entry_column": endpoint.entry.column if endpoint.entry else None,
         "end_day": end_day,
         "end_is_outcome": endpoint.end == "outcome",
@@ -209,12 +222,12 @@ def _pattern(endpoint: Endpoint) -> tuple[int, int | None, int | None]:
     return 1, None, None
 
 
-def _floats(column: pd.Series[Any]) -> NDArray[np.float64]:
+def floats(column: pd.Series[Any]) -> NDArray[np.float64]:
     """Return a column of numbers, NaN where there is none."""
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _date(
+def dated(
     endpoint: Endpoint,
     lower: NDArray[np.float64],
     upper: NDArray[np.float64],
@@ -243,7 +256,7 @@ def _entry(rows: pd.DataFrame, endpoint: Endpoint) -> NDArray[np.float64] | None
     """Return late entries; whoever was found free on or before the origin has none."""
     if endpoint.entry is None:
         return None
-    entry = _floats(rows["entry"])
+    entry = floats(rows["entry"])
     return np.where(entry > 0, entry, np.nan)
 
 
@@ -277,11 +290,11 @@ def _too_late(decided: pd.DataFrame, endpoint: Endpoint) -> NDArray[np.bool_]:
     """Say who entered the risk set on or after the day that the follow-up ended."""
     if endpoint.entry is None:
         return np.zeros(len(decided), dtype=bool)
-    lower, event = _floats(decided["lower_day"]), decided["event"].to_numpy()
+    lower, event = floats(decided["lower_day"]), decided["event"].to_numpy()
     never = (decided["decision"] == "not_reached").to_numpy()
-    upper = np.where(event == 0, np.inf, _floats(decided["upper_day"]))
-    time = _date(endpoint, lower, upper, _floats(decided["detected"]), event == 1, never)
-    entry = _floats(decided["entry"])
+    upper = np.where(event == 0, np.inf, floats(decided["upper_day"]))
+    time = dated(endpoint, lower, upper, floats(decided["detected"]), event == 1, never)
+    entry = floats(decided["entry"])
     return (entry > 0) & (entry >= time)
 
 
@@ -304,7 +317,7 @@ def _covariates(evidence: Evidence, patients: pd.Series[Any]) -> pd.DataFrame:
     rows = frame.set_index("patient_id").loc[patients]
     return pd.DataFrame(
         {
-            name: _words(rows[name]) if kind == "text" else _floats(rows[name])
+            name: _words(rows[name]) if kind == "text" else floats(rows[name])
             for name, kind in kinds.items()
         },
         index=range(len(rows)),
@@ -328,12 +341,12 @@ def observed_follow_up(evidence: Evidence, endpoint: Endpoint) -> NDArray[np.flo
     -------
     (patients enrolled,) days, in the order of the patients table.
     """
-    _run(evidence, endpoint)
+    run_steps(evidence, endpoint)
     evidence.records.engine.run(PACKAGE, "contact")
     frame = evidence.records.engine.frame(
         "SELECT last_contact - from_day AS seen FROM contact ORDER BY patient_line"
     )
-    seen = _floats(frame["seen"])
+    seen = floats(frame["seen"])
     return np.where(seen >= 0, seen, np.nan)
 
 

@@ -51,11 +51,15 @@ class Engine:
         connection.execute("SET preserve_insertion_order = true")
         return engine
 
-    def run(self, package: str, step: str, **context: Any) -> None:
-        """Render `sql/<step>.sql` of a package and keep its result as the table `step`."""
+    def run(self, package: str, step: str, table: str = "", **context: Any) -> None:
+        """Render `sql/<step>.sql` of a package and keep its result as `table`, named as the step.
+
+        Another name stands for a table that the step takes the place of.
+        """
+        name = table or step
         sql = _template(package, step).render(**context).strip()
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {step} AS {sql}")
-        self.steps[step] = re.sub(r"\n\s*\n+", "\n", sql)
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+        self.steps[name] = re.sub(r"\n\s*\n+", "\n", sql)
 
     def execute(self, sql: str, parameters: list[Any] | None = None) -> None:
         """Run a statement that returns nothing."""

@@ -7,8 +7,11 @@ import re
 from dataclasses import dataclass
 from math import ceil, inf, isnan, nan
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from survival_bzd.endpoint import spells
 
 CLASS = {"": "benzodiazepine", "zolpidem": "z_drug", "opiates": "not_counted"}
 OUTCOMES = ("death", "withdrawal", "loss", "study_end")
@@ -319,6 +322,63 @@ def follow(tables, patient, card, line, rules):
     return (True, outcome, reason), row
 
 
+def return_of(days, detected, rules):
+    """(day, record) of the next confirmed abstinence after a relapse, or None."""
+    needed, run = rules["origin"].get("negatives", 1), []
+    for day, (used, _, record) in days.items():
+        if day > detected:
+            run = [] if used else [*run, (day, record)]
+            if len(run) == needed:
+                return run[0 if rules["origin"]["at"] == "first_negative" else -1]
+    return None
+
+
+def spells_of(tables, patient, card, line, rules):
+    """(start, stop, state, ended by, reason, record) of each spell of who reached the origin."""
+    row = follow(tables, patient, card, line, rules)[1]
+    if row is None or isnan(row[6]):
+        return []
+    observed = Observed.of(tables, patient, rules)
+    statements, beyond = counted(tables, patient, rules, observed.end)
+    ever = verdicts(statements, rules)
+    over = min((o[0] for o in observed.outcomes if o[1] in ("death", "study_end")), default=inf)
+    origin = clock = row[6]
+    clock_record = origin_of(tables, patient, card, rules, ever)[1] or f"patients.csv:{line}"
+    begin = origin + (0 if isnan(row[8]) else row[8])
+    found = []
+    while True:
+        days = verdicts(not_washed_out(statements, clock, rules), rules)
+        gap = gap_of(tables, patient, days, clock, rules, observed.end, over)
+        event, outcome, reason, detected, lower, upper, record = decide(
+            observed, days, pattern_of(days, clock, rules), gap, beyond, clock, rules
+        )
+        free = {day: days[day][2] for day in days if not days[day][0] and day <= lower}
+        record = record or (free[max(free)] if free else clock_record)
+        stop = lower
+        if event == 1:
+            dates = {"detected": detected, "onset": upper, "midpoint": (lower + upper) / 2}
+            stop = dates.get(rules["dated"], lower)
+        ended = {0: "end", 1: "relapse"}.get(event, outcome)
+        found.append((begin - origin, stop - origin, "free", ended, reason, record))
+        if event != 1:
+            return found
+        begin, back, competing = stop, return_of(ever, detected, rules), observed.competing
+        if back and not (competing and competing[0] <= back[0]):
+            stop, ended, reason, record = back[0], "abstinence", "confirmed", back[1]
+        elif competing:
+            stop, ended, record = competing[0], competing[1], f"outcomes.csv:{competing[2]}"
+            reason = ended
+        else:
+            used = [day for day in ever if day >= detected and ever[day][0]]
+            stop, ended = max(used, default=detected), "end"
+            reason = why_censored(observed, days, beyond, clock, rules)
+            record = ever[stop][2] if used else record
+        found.append((begin - origin, stop - origin, "using", ended, reason, record))
+        if ended != "abstinence":
+            return found
+        begin, clock, clock_record = stop, *back
+
+
 # --- random studies -----------------------------------------------------------------------------
 
 
@@ -454,6 +514,32 @@ def test_the_sql_does_what_the_rules_say(studies, derive, rng):
         for patient, row in expected.items():
             assert same(found[patient], row), (patient, found[patient], row)
         assert derived.flow == flow
+
+
+@given(rng=RANDOM)
+@bounded(4)
+def test_the_spells_are_what_the_rules_say(studies, derive, rng):
+    studies.close()
+    tables, declared = study(rng, 25), [rules_of(rng) for _ in range(3)]
+    first, read = derive(**tables, **declared[0]), parsed(tables)
+    for rules in declared:
+        derived = first if rules is declared[0] else studies.again(first, rules)
+        found = {}
+        frame = spells(derived.evidence, derived.endpoint).to_frame()
+        for patient, number, start, stop, *rest, file, line in frame.itertuples(index=False):
+            found.setdefault(patient, []).append((start, stop, *rest, f"{file}:{line}"))
+            assert number == len(found[patient])
+        expected = {
+            patient: spells_of(read, patient, card, line, rules)
+            for line, (patient, card) in enumerate(tables["patients"].items(), 2)
+        }
+        assert found == {patient: rows for patient, rows in expected.items() if rows}
+        # The endpoint can be derived again, and the first spells are its follow-up.
+        again = studies.again(derived, rules).tte
+        reached = np.isfinite(again.origin_day)
+        ends = frame[frame["spell"] == 1]
+        assert list(ends["stop"]) == list(again.time[reached])
+        assert list(ends["ended_by"] == "relapse") == list(again.relapsed[reached])
 
 
 # --- invariants ---------------------------------------------------------------------------------

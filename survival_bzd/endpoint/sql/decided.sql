@@ -1,5 +1,12 @@
 {# What ended each patient's follow-up, when, and by which record: the earliest of relapse, gap,
    competing event and end of observation; on one day, in that order. #}
+{% set fell_silent %}
+CASE
+                WHEN closing.outcome IS NOT NULL THEN closing.outcome
+                WHEN {{ end_is_day }} AND ever.last_known > decided.last_day THEN 'cut_off'
+                WHEN spoken.last_spoken IS NULL THEN 'nothing_recorded'
+                ELSE 'last_statement' END
+{%- endset %}
 WITH candidate AS (
     SELECT
         origin.*,
@@ -91,12 +98,9 @@ interval_of AS (
             WHEN 'relapse' THEN 'pattern'
             WHEN 'gap' THEN 'gap'
             WHEN 'competing' THEN decided.competing_outcome
-            ELSE CASE
-                WHEN closing.outcome IS NOT NULL THEN closing.outcome
-                WHEN {{ end_is_day }} AND ever.last_known > decided.last_day THEN 'cut_off'
-                WHEN spoken.last_spoken IS NULL THEN 'nothing_recorded'
-                ELSE 'last_statement' END
+            ELSE {{ fell_silent }}
         END AS reason,
+        {{ fell_silent }} AS fell_silent,
         spoken.last_spoken, closing.day AS outcome_day
     FROM decided
     LEFT JOIN free ON free.patient_id = decided.patient_id
@@ -112,7 +116,7 @@ interval_of AS (
     ) AS ever ON ever.patient_id = decided.patient_id
 )
 SELECT
-    ended.patient_id, ended.patient_line, ended.decision, ended.event, ended.reason,
+    ended.patient_id, ended.patient_line, ended.decision, ended.event, ended.reason, ended.fell_silent,
     ended.enrolled, ended.origin_day, ended.search_day, ended.origin_statement, ended.pattern_statement,
     ended.entry_day - ended.origin_day AS entry,
     ended.lower_day - ended.origin_day AS lower_day,

@@ -1,4 +1,31 @@
 {# Where each patient's clock starts, and the record that says so; or why it never does. #}
+{% macro runs(negatives, at) %}
+numbered AS (
+    SELECT
+        assessed_day.patient_id, assessed_day.day, assessed_day.used, assessed_day.statement_id,
+        ROW_NUMBER() OVER (PARTITION BY assessed_day.patient_id ORDER BY assessed_day.day) AS place
+    FROM assessed_day
+    JOIN search ON search.patient_id = assessed_day.patient_id AND assessed_day.day > search.day
+),
+free AS (
+    SELECT
+        patient_id, day, place, statement_id,
+        LAG(place, {{ negatives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_place,
+        LAG(day, {{ negatives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_day,
+        LAG(statement_id, {{ negatives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_statement
+    FROM numbered
+    WHERE used = 0
+),
+found AS (
+    SELECT
+        patient_id,
+        {{ 'first_day' if at == 'first_negative' else 'day' }} AS day,
+        {{ 'first_statement' if at == 'first_negative' else 'statement_id' }} AS statement_id,
+        ROW_NUMBER() OVER (PARTITION BY patient_id ORDER BY day) AS place
+    FROM free
+    WHERE first_place = place - {{ negatives - 1 }}
+)
+{%- endmacro %}
 {% set competing_first %}
 observation.competing_day < COALESCE(found.day, observation.competing_day + 1)
             AND observation.competing_day <= COALESCE(observation.end_day, observation.competing_day)
@@ -18,31 +45,7 @@ WITH search AS (
     FROM observation JOIN patients ON patients.patient_id = observation.patient_id
 ),
 {% if origin.negatives is defined %}
-numbered AS (
-    SELECT
-        assessed_day.patient_id, assessed_day.day, assessed_day.used, assessed_day.statement_id,
-        ROW_NUMBER() OVER (PARTITION BY assessed_day.patient_id ORDER BY assessed_day.day) AS place
-    FROM assessed_day
-    JOIN search ON search.patient_id = assessed_day.patient_id AND assessed_day.day > search.day
-),
-free AS (
-    SELECT
-        patient_id, day, place, statement_id,
-        LAG(place, {{ origin.negatives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_place,
-        LAG(day, {{ origin.negatives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_day,
-        LAG(statement_id, {{ origin.negatives - 1 }}) OVER (PARTITION BY patient_id ORDER BY day) AS first_statement
-    FROM numbered
-    WHERE used = 0
-),
-found AS (
-    SELECT
-        patient_id,
-        {{ 'first_day' if origin.at == 'first_negative' else 'day' }} AS day,
-        {{ 'first_statement' if origin.at == 'first_negative' else 'statement_id' }} AS statement_id,
-        ROW_NUMBER() OVER (PARTITION BY patient_id ORDER BY day) AS place
-    FROM free
-    WHERE first_place = place - {{ origin.negatives - 1 }}
-),
+{{ runs(origin.negatives, origin.at) }},
 {% else %}
 found AS (
     SELECT patient_id, day, CAST(NULL AS BIGINT) AS statement_id, 1 AS place

@@ -220,7 +220,8 @@ def multi_state(
     -----
     Agrees with R ``survfit(Surv(entry, time, to) ~ 1, id = patient, istate = state,
     influence = TRUE)`` to 1e-9 relative (``tests/reference/multi_state.json``). As there the states
-    at the start are those of everybody under observation at the first change of state. The standard
+    at the start are those of everybody under observation at the first change of state (where nobody
+    changes, R looks at the last end of a row, and this at the first). The standard
     error is the infinitesimal jackknife and takes in that these states are estimated too, which R
     3.5-3 leaves out without ``influence``. R takes no clusters here; they are checked against the
     influences that it gives, added within each cluster.
@@ -462,7 +463,7 @@ def _moments(rows: _Histories, s: int) -> Iterator[_Moment]:
     changes = rows.to != STAYS
     times = np.unique(rows.time[changes])
     # Before anybody changes, the states are those of who is there at the first change.
-    first = times[0] if times.size else rows.time.max()
+    first = times[0] if times.size else rows.time.min()
     there = (rows.begin < first) & (rows.time >= first)
     total = rows.weight[there].sum()
     p = np.bincount(rows.state[there], rows.weight[there], s) / total

@@ -150,7 +150,7 @@ def _episodes(
     """Return the number of each row's episode, from 1, and the first row of that episode."""
     order = np.lexsort((begin, person))
     new = np.concatenate([[True], np.diff(person[order]) != 0])
-    before = np.cumsum(relapsed[order]) - relapsed[order]
+    before: Indices = np.cumsum(relapsed[order]) - relapsed[order]
     start = np.maximum.accumulate(np.where(new, np.arange(order.size), 0))
     number = before - before[start] + 1
     fresh = new | np.concatenate([[True], np.diff(number) != 0])
