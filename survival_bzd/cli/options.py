@@ -44,6 +44,19 @@ rows = stacked(
     click.option("--delimiter", default=",", help="Between the fields of a CSV file."),
     endpoint,
 )
+bounds = stacked(
+    click.option("--lower", "lower_column", metavar="C",
+                 help="Column of the time last known free; empty for an event before the upper."),
+    click.option("--upper", "upper_column", metavar="C",
+                 help="Column of the time found not free; empty where censored."),
+)  # fmt: skip
+interval_rows = stacked(
+    bounds,
+    click.option("--weight", metavar="C", help="Column of case weights."),
+    click.option("--unit", default="days", show_default=True, help="Unit of the times."),
+    click.option("--delimiter", default=",", help="Between the fields of a CSV file."),
+    endpoint,
+)
 by = click.option("--by", metavar="C", help="Column of the groups.")
 
 

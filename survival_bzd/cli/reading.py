@@ -13,6 +13,7 @@ from survival_bzd.cli.printing import say
 from survival_bzd.errors import BadInput, Fault
 
 if TYPE_CHECKING:
+    from survival_bzd.records.declaration import IntervalRowsDeclaration, RowsDeclaration
     from survival_bzd.study import Loaded
 
 
@@ -48,7 +49,7 @@ def load(
     path = Path(data)
     if data != "-" and not path.is_file():
         own = [f"--{key.removesuffix('_column').replace('_', '-')}" for key in _ROW_OPTIONS
-               if given[key] is not None]  # fmt: skip
+               if given.get(key) is not None]  # fmt: skip
         folder = study_folder(data)
         if own and folder.is_dir():
             verb = "is" if len(own) == 1 else "are"
@@ -69,27 +70,40 @@ def left_out_rows(rows: int) -> str:
     return f"Left out {rows} rows that miss" if rows > 1 else "Left out 1 row that misses"
 
 
-_ROW_OPTIONS = ("time_column", "event_column", "event_is", "entry", "weight")
+_ROW_OPTIONS = (
+    "time_column", "event_column", "event_is", "entry", "weight", "lower_column", "upper_column",
+)  # fmt: skip
 
 
 def _load_file(
     data: str, given: dict[str, Any], labels: tuple[str, ...], formula: str | None
 ) -> Loaded:
-    from survival_bzd.records.declaration import RowsDeclaration
     from survival_bzd.study import load_rows
 
-    if given["time_column"] is None or given["event_column"] is None:
-        raise click.UsageError("A file of rows needs --time and --event.")
+    columns = _columns(data, given)
     if len(given["delimiter"]) != 1:
         raise click.UsageError("--delimiter is a single character.")
     if given["endpoint"] is not None:
         raise click.UsageError("--endpoint is for a study folder.")
-    columns = RowsDeclaration.model_construct(
-        file=data,
-        delimiter=given["delimiter"], time=given["time_column"], event=given["event_column"],
-        event_is=given["event_is"], entry=given["entry"], weight=given["weight"],
-        unit=given["unit"],
-    )  # fmt: skip
     source: Path | IO[bytes] = sys.stdin.buffer if data == "-" else Path(data)
     name = "standard input" if data == "-" else data
     return load_rows(source, columns, name=name, labels=labels, formula=formula)
+
+
+def _columns(data: str, given: dict[str, Any]) -> RowsDeclaration | IntervalRowsDeclaration:
+    """Return which columns are the times: exact ones, or the bounds of intervals."""
+    from survival_bzd.records.declaration import IntervalRowsDeclaration, RowsDeclaration
+
+    takes_times, takes_bounds = "time_column" in given, "lower_column" in given
+    times: list[Any] = [given.get(f"{name}_column") for name in ("time", "event")]
+    bounds: list[Any] = [given.get(f"{name}_column") for name in ("lower", "upper")]
+    shared = {"file": data, **{name: given[name] for name in ("delimiter", "weight", "unit")}}
+    if all(bounds) and not any(times):
+        return IntervalRowsDeclaration.model_construct(lower=bounds[0], upper=bounds[1], **shared)
+    if all(times) and not any(bounds):
+        return RowsDeclaration.model_construct(
+            time=times[0], event=times[1], event_is=given["event_is"], entry=given["entry"],
+            **shared,
+        )  # fmt: skip
+    ways = ["--time and --event"] * takes_times + ["--lower and --upper"] * takes_bounds
+    raise click.UsageError(f"A file of rows needs {', or '.join(ways)}.")

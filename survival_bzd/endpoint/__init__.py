@@ -11,7 +11,7 @@ from survival_bzd.endpoint.derive import (
     trace,
 )
 from survival_bzd.endpoint.recurrences import Recurrences
-from survival_bzd.endpoint.rows import Rows, read_rows
+from survival_bzd.endpoint.rows import Rows, read_interval_rows, read_rows
 from survival_bzd.endpoint.spells import Spells, spells
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
 
@@ -29,6 +29,7 @@ __all__ = [
     "derive",
     "enrolled_covariates",
     "observed_follow_up",
+    "read_interval_rows",
     "read_rows",
     "spells",
     "sql",

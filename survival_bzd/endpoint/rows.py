@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from survival_bzd.endpoint.time_to_event import TimeToEvent
+from survival_bzd.endpoint.time_to_event import BOUND, TimeToEvent
 from survival_bzd.errors import BadInput, Fault
-from survival_bzd.records.declaration import RowsDeclaration
+from survival_bzd.records.declaration import IntervalRowsDeclaration, RowsDeclaration
 from survival_bzd.records.text_table import LINE, read_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MISSING = ("", "NA", "NaN", "nan", ".")
 """What stands for a missing number or event: nothing, as R writes it, as Python, as SAS."""
@@ -63,17 +66,16 @@ def read_rows(
     BadInput
         With every fault: a column that is not there, a ragged row, a value that breaks its rule.
     """
-    text, torn = _read(source, columns, name, (*labels, *variables))
+    named = (columns.time, columns.event, columns.entry, columns.weight, columns.patient_id)
+    text, torn = _read(source, columns, name, (named, (*labels, *variables)))
     lines = np.array(text.pop(LINE), dtype=np.int64)
     cells = {column: np.array(values, dtype=object) for column, values in text.items()}
-    numbers, faults = _numbers(cells, columns, lines, name)
+    numeric = (columns.time, columns.entry, columns.weight)
+    numbers, faults = _numbers(cells, numeric, lines, name)
     events, event_faults = _events(cells[columns.event], columns, lines, name)
     faults = [*torn, *faults, *event_faults]
-    kinds = {**{variable: "either" for variable in variables}, **columns.covariates}
-    covariates = {}
-    for column, kind in kinds.items():
-        covariates[column], problems = _covariate(cells[column], kind, column, lines, name)
-        faults += problems
+    covariates, problems = _covariates(cells, columns, variables, lines, name)
+    faults += problems
     kept = np.isfinite(numbers[columns.time]) & np.isfinite(events)
     if columns.weight is not None:
         kept &= np.isfinite(numbers[columns.weight])
@@ -92,13 +94,125 @@ def read_rows(
     )
 
 
+def read_interval_rows(
+    source: Path | IO[bytes],
+    columns: IntervalRowsDeclaration,
+    *,
+    name: str,
+    labels: Sequence[str] = (),
+    variables: Sequence[str] = (),
+) -> Rows:
+    """Read a CSV or Parquet file (or a stream of CSV) of rows whose event lies in (lower, upper].
+
+    Equal bounds are an exact time; an empty upper bound is censoring, an empty lower bound an event
+    before the upper one. The time of a row is its upper bound, where it became known, or the lower
+    one if it is censored.
+
+    Parameters
+    ----------
+    source, name : the file, and what messages call it.
+    columns : which columns are the bounds and so on; the declared covariates.
+    labels, variables : as for `read_rows`.
+
+    Raises
+    ------
+    BadInput
+        With every fault: a column that is not there, a ragged row, a value that breaks its rule.
+    """
+    named = (columns.lower, columns.upper, columns.weight, columns.patient_id)
+    text, torn = _read(source, columns, name, (named, (*labels, *variables)))
+    lines = np.array(text.pop(LINE), dtype=np.int64)
+    cells = {column: np.array(values, dtype=object) for column, values in text.items()}
+    for column, endless in ((columns.lower, _BEFORE), (columns.upper, _AFTER)):
+        cells[column] = np.where(np.isin(cells[column], endless), "", cells[column])
+    numbers, faults = _numbers(cells, (columns.lower, columns.upper, columns.weight), lines, name)
+    faults = [*torn, *faults, *_bound_faults(cells, numbers, columns, lines, name)]
+    covariates, problems = _covariates(cells, columns, variables, lines, name)
+    faults += problems
+    kept = np.ones(lines.size, dtype=np.bool_)
+    if columns.weight is not None:
+        kept &= np.isfinite(numbers[columns.weight])
+    for column in labels:
+        kept &= cells[column] != ""
+    if faults:
+        raise BadInput(faults)
+    lower, upper = numbers[columns.lower][kept], numbers[columns.upper][kept]
+    censored = np.isnan(upper)
+    patient = columns.patient_id
+    try:
+        tte = TimeToEvent(
+            np.where(censored, lower, upper),
+            ~censored,
+            columns.unit,
+            weight=None if columns.weight is None else numbers[columns.weight][kept],
+            lower=np.where(np.isnan(lower), -np.inf, lower),
+            upper=np.where(censored, np.inf, upper),
+            patient_id=None if patient is None else cells[patient][kept],
+            file=np.full(int(kept.sum()), name, dtype=object),
+            line=lines[kept],
+            label=columns.label,
+            causes=(columns.label,),
+            covariates=_frame(covariates, kept),
+        )
+    except BadInput as error:
+        raise BadInput(_own_names(error.faults, columns)) from None
+    return Rows(
+        tte,
+        {column: cells[column][kept] for column in labels},
+        tuple(int(line) for line in lines[~kept]),
+    )
+
+
+_BEFORE = ("-inf", "-Inf", "-INF", "-Infinity")
+_AFTER = ("inf", "Inf", "INF", "Infinity")
+"""How Python, R and others write a bound that is not there."""
+
+
+def _bound_faults(
+    cells: Mapping[str, NDArray[np.object_]],
+    numbers: Mapping[str, NDArray[np.float64]],
+    columns: IntervalRowsDeclaration,
+    lines: NDArray[np.int64],
+    name: str,
+) -> Iterator[Fault]:
+    """Name the bounds that are missing both, below zero, too large, or in the wrong order."""
+    lower, upper = numbers[columns.lower], numbers[columns.upper]
+    unbounded = np.isin(cells[columns.lower], MISSING) & np.isin(cells[columns.upper], MISSING)
+    both = f"{columns.lower}, {columns.upper}"
+    rules = [
+        (unbounded, both, "a row must have a lower or an upper bound",
+         "Leave the row out if nothing is known of when the event was."),
+        (lower < 0, columns.lower, "a bound must be zero or more",
+         "Count times from the origin; leave the lower bound empty for an event before the upper."),
+        (upper < 0, columns.upper, "a bound must be zero or more",
+         "Count times from the origin."),
+        (lower > upper, both, "the lower bound must not be above the upper bound",
+         "Check which column is which; equal bounds mean an exact time."),
+        (np.fmax(lower, upper) >= BOUND, both, "a bound must be below 1e15",
+         "Leave it empty if it stands for a missing bound; else give the times in a longer unit."),
+    ]  # fmt: skip
+    for broken, column, rule, remedy in rules:
+        for row in np.flatnonzero(broken):
+            yield Fault(
+                rule=rule,
+                remedy=remedy,
+                file=name,
+                line=int(lines[row]),
+                column=column,
+                value=", ".join(str(cells[one][row]) for one in column.split(", ")),
+            )
+
+
 def _read(
-    source: Path | IO[bytes], columns: RowsDeclaration, name: str, further: Sequence[str]
+    source: Path | IO[bytes],
+    columns: RowsDeclaration | IntervalRowsDeclaration,
+    name: str,
+    wanted: tuple[Sequence[str | None], Sequence[str]],
 ) -> tuple[dict[str, list[Any]], list[Fault]]:
     """Read the columns in use as text, with their lines; name the rows that are no rows."""
     table = read_text(source, name=name, delimiter=columns.delimiter)
-    named = (columns.time, columns.event, columns.entry, columns.weight, columns.patient_id)
-    wanted = dict.fromkeys((*filter(None, named), *columns.covariates, *further))
+    named, further = wanted
+    used = dict.fromkeys((*filter(None, named), *columns.covariates, *further))
     missing = [
         Fault(
             rule=f"the file must have this column; it has {', '.join(table.header)}",
@@ -107,15 +221,15 @@ def _read(
             line=1,
             value=column,
         )
-        for column in wanted
+        for column in used
         if column not in table.header
     ]
     if missing:
         raise BadInput([*table.faults, *missing])
-    text: dict[str, list[Any]] = {LINE: [], **{column: [] for column in wanted}}
+    text: dict[str, list[Any]] = {LINE: [], **{column: [] for column in used}}
     for chunk in table.chunks:
         text[LINE] += chunk.lines
-        for column in wanted:
+        for column in used:
             text[column] += chunk.cells[column]
     if not text[LINE]:
         empty = Fault(
@@ -129,12 +243,12 @@ def _read(
 
 def _numbers(
     cells: Mapping[str, NDArray[np.object_]],
-    columns: RowsDeclaration,
+    columns: Sequence[str | None],
     lines: NDArray[np.int64],
     name: str,
 ) -> tuple[dict[str, NDArray[np.float64]], list[Fault]]:
     numbers, faults = {}, []
-    for column in filter(None, (columns.time, columns.entry, columns.weight)):
+    for column in filter(None, columns):
         numbers[column], wrong = _as_numbers(cells[column])
         faults += list(_not_numbers(wrong, cells[column], column, lines, name))
     return numbers, faults
@@ -208,6 +322,31 @@ def _events(
     return np.array([codes[cell] for cell in cells], dtype=np.float64), faults
 
 
+def _covariates(
+    cells: Mapping[str, NDArray[np.object_]],
+    columns: RowsDeclaration | IntervalRowsDeclaration,
+    variables: Sequence[str],
+    lines: NDArray[np.int64],
+    name: str,
+) -> tuple[dict[str, NDArray[Any]], list[Fault]]:
+    """Return the declared covariates and the further variables."""
+    kinds = {**{variable: "either" for variable in variables}, **columns.covariates}
+    found, faults = {}, []
+    for column, kind in kinds.items():
+        found[column], problems = _covariate(cells[column], kind, column, lines, name)
+        faults += problems
+    return found, faults
+
+
+def _frame(covariates: Mapping[str, NDArray[Any]], kept: NDArray[np.bool_]) -> pd.DataFrame | None:
+    """Return the covariates of the rows kept."""
+    import pandas as pd
+
+    if not covariates:
+        return None
+    return pd.DataFrame({key: values[kept] for key, values in covariates.items()})
+
+
 def _covariate(
     cells: NDArray[np.object_], kind: str, column: str, lines: NDArray[np.int64], name: str
 ) -> tuple[NDArray[Any], list[Fault]]:
@@ -224,7 +363,9 @@ def _covariate(
     return words, []
 
 
-def _own_names(faults: Sequence[Fault], columns: RowsDeclaration) -> Iterator[Fault]:
+def _own_names(
+    faults: Sequence[Fault], columns: RowsDeclaration | IntervalRowsDeclaration
+) -> Iterator[Fault]:
     """Name the columns as the file does."""
     for fault in faults:
         yield replace(fault, column=getattr(columns, str(fault.column), fault.column))
@@ -240,8 +381,6 @@ def _time_to_event(
     kept: NDArray[np.bool_],
     name: str,
 ) -> TimeToEvent:
-    import pandas as pd
-
     patient = columns.patient_id
     return TimeToEvent(
         numbers[columns.time][kept],
@@ -254,7 +393,5 @@ def _time_to_event(
         line=lines[kept],
         label=columns.label,
         causes=(columns.label,),
-        covariates=pd.DataFrame({key: values[kept] for key, values in covariates.items()})
-        if covariates
-        else None,
+        covariates=_frame(covariates, kept),
     )

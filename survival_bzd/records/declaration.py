@@ -170,6 +170,29 @@ class RowsDeclaration(Declared):
     covariates: dict[str, Literal["number", "text"]] = {}
 
 
+class IntervalRowsDeclaration(Declared):
+    """A file of rows whose event lies between two times.
+
+    Attributes
+    ----------
+    file, delimiter : as for a table.
+    lower, upper : column names; the event lies in (lower, upper], at the time itself where both are
+        equal, before the upper bound where the lower one is empty, after the lower bound where the
+        upper one is.
+    weight, patient_id, unit, label, covariates : as for a study of time-to-event rows.
+    """
+
+    file: TableFile
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    lower: str
+    upper: str
+    weight: str | None = None
+    patient_id: str | None = None
+    unit: str = "days"
+    label: str = "relapse"
+    covariates: dict[str, Literal["number", "text"]] = {}
+
+
 class StudyDeclaration(Declared):
     """The whole of `study.toml`, and its text.
 

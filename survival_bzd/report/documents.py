@@ -42,9 +42,9 @@ AT_ZERO = "survival has reached 0"
 NOT_ROBUST = "there are no clusters, nor weights that are not whole"
 
 
-def _object(values: Mapping[str, Any], reasons: Mapping[str, str] | None = None) -> Document:
+def json_object(values: Mapping[str, Any], reasons: Mapping[str, str] | None = None) -> Document:
     """Write values as JSON has them: whole numbers whole, undefined ones null and explained."""
-    written = {key: _number(value) for key, value in values.items()}
+    written = {key: json_number(value) for key, value in values.items()}
     given = reasons or {}
     why = {
         key: given.get(key) or UNDEFINED
@@ -54,7 +54,8 @@ def _object(values: Mapping[str, Any], reasons: Mapping[str, str] | None = None)
     return {**written, "reasons": why} if why else written
 
 
-def _number(value: Any) -> Any:
+def json_number(value: Any) -> Any:
+    """Return a number as JSON has it: whole numbers whole, null where undefined."""
     if not isinstance(value, float):
         return value
     if not math.isfinite(value):
@@ -63,7 +64,7 @@ def _number(value: Any) -> Any:
 
 
 def _limited(one: Estimate | RestrictedMean, names: Sequence[str], **reasons: str) -> Document:
-    return _object({name: float(getattr(one, name)) for name in names}, reasons)
+    return json_object({name: float(getattr(one, name)) for name in names}, reasons)
 
 
 # --- km ------------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ def _curve(
     document: Document = {
         "group": curve.group,
         "n": curve.n,
-        "events": _number(float(curve.n_events)),
+        "events": json_number(float(curve.n_events)),
         "median": _limited(
             median,
             ("estimate", "lower", "upper"),
@@ -148,7 +149,7 @@ def _step(values: dict[str, float], reason: str = "") -> Document:
         reason = AT_ONE
     elif values["survival"] == 0:
         reason = AT_ZERO
-    return _object(values, dict.fromkeys(values, reason))
+    return json_object(values, dict.fromkeys(values, reason))
 
 
 def _curve_conventions(curve: KaplanMeier) -> dict[str, Any]:
@@ -222,16 +223,17 @@ def _curve_notes(curves: Sequence[KaplanMeier], means: Sequence[RestrictedMean])
     for curve in curves:
         name = "" if curve.group is None else f"{curve.group}: "
         note = f"{name}{counted(curve.n, 'patient')}, {counted(curve.n_events, 'event')}"
-        note += f"; median {_time_words(curve.median, 'NR')} {curve.unit}"
+        note += f"; median {time_words(curve.median, 'NR')} {curve.unit}"
         mean = by_group.get(curve.group)
         if mean is not None:
             note += f"; restricted mean up to {digits(mean.tau, significant=6)} {mean.unit} "
-            note += f"{_time_words(mean, 'NE')}"
+            note += f"{time_words(mean, 'NE')}"
         notes.append(f"{note}.")
     return tuple(notes)
 
 
-def _time_words(one: Estimate | RestrictedMean, undefined: str) -> str:
+def time_words(one: Estimate | RestrictedMean, undefined: str) -> str:
+    """Write a time with its limits in the unit of the data."""
     texts = [
         undefined if math.isnan(value) else digits(value, significant=5)
         for value in (one.estimate, one.lower, one.upper)
@@ -254,13 +256,13 @@ def compare_document(
     reasons = dict.fromkeys(("statistic", "p_value"), test.reason)
     p = float(test.p_value if exact is None else exact.p_value)
     return {
-        **_object(
+        **json_object(
             {"statistic": float(test.statistic), "df": test.df, "p_value": p},
             reasons,
         ),
         **({} if exact is None else {"exact": _exact(exact)}),
         "groups": [
-            _object(
+            json_object(
                 {
                     "group": group,
                     "n": int(test.n[place]),
@@ -272,8 +274,8 @@ def compare_document(
         ],
         "conventions": {
             "weights": test.weights,
-            "rho": _number(float(test.rho)),
-            "gamma": _number(float(test.gamma)),
+            "rho": json_number(float(test.rho)),
+            "gamma": json_number(float(test.gamma)),
             "robust": test.robust,
             "p_value": "chi-square" if exact is None else "exact",
         },
@@ -291,7 +293,7 @@ def _exact(exact: ExactLogRank) -> Document:
         "seed": exact.seed,
         "asymptotic_p_value": float(exact.test.p_value),
     }
-    return _object(values, dict.fromkeys(values, exact.test.reason))
+    return json_object(values, dict.fromkeys(values, exact.test.reason))
 
 
 def compare_tables(test: LogRank, *, exact: ExactLogRank | None = None) -> tuple[Table, ...]:
@@ -371,7 +373,7 @@ def rmst_document(
             {
                 "group": one.group,
                 "reference": one.reference,
-                **_object({name: float(getattr(one, name)) for name in (*_MEAN, "p_value")}),
+                **json_object({name: float(getattr(one, name)) for name in (*_MEAN, "p_value")}),
             }
             for one in differences
         ],
@@ -430,7 +432,9 @@ def hazard_document(tables: Sequence[HazardTable], *, left_out: int = 0) -> Docu
             {
                 "group": table.group,
                 "windows": [
-                    _object({name: float(getattr(table, name)[place]) for name in _WINDOW}, nobody)
+                    json_object(
+                        {name: float(getattr(table, name)[place]) for name in _WINDOW}, nobody
+                    )
                     for place in range(len(table.rate))
                 ],
             }
@@ -511,9 +515,9 @@ def cox_document(fit: CoxFit, *, left_out: int = 0) -> Document:
     """
     return {
         "n": fit.n,
-        "events": _number(float(fit.n_events)),
+        "events": json_number(float(fit.n_events)),
         "terms": [_term(fit, place) for place in range(len(fit.terms))],
-        "loglik": _object({"null": float(fit.loglik_null), "fitted": float(fit.loglik_fitted)}),
+        "loglik": json_object({"null": float(fit.loglik_null), "fitted": float(fit.loglik_fitted)}),
         "tests": {
             name: _test(getattr(fit, name)) for name in ("likelihood_ratio", "wald", "score")
         },
@@ -526,7 +530,7 @@ def cox_document(fit: CoxFit, *, left_out: int = 0) -> Document:
         "proportional_hazards": [
             {
                 "term": one.term,
-                **_object(
+                **json_object(
                     {
                         "statistic": float(one.statistic),
                         "df": one.df,
@@ -554,12 +558,12 @@ def _term(fit: CoxFit, place: int) -> Document:
     why = fit.reasons[place]
     reasons = {**dict.fromkeys(_TERM, why), "robust_std_error": why or NOT_ROBUST}
     values = {name: float(getattr(fit, name)[place]) for name in _TERM}
-    return {"term": fit.terms[place], **_object(values, reasons)}
+    return {"term": fit.terms[place], **json_object(values, reasons)}
 
 
 def _test(test: Test) -> Document:
     values = {"statistic": float(test.statistic), "df": test.df, "p_value": float(test.p_value)}
-    return _object(values, dict.fromkeys(values, test.reason))
+    return json_object(values, dict.fromkeys(values, test.reason))
 
 
 def cox_tables(fit: CoxFit) -> tuple[Table, ...]:

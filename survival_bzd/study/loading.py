@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from survival_bzd.endpoint import TimeToEvent, read_rows
+from survival_bzd.endpoint import TimeToEvent, read_interval_rows, read_rows
 from survival_bzd.estimate import formula_variables
-from survival_bzd.records.declaration import RowsDeclaration
+from survival_bzd.records.declaration import IntervalRowsDeclaration, RowsDeclaration
 from survival_bzd.study.opening import Study, group_labels, open_study, time_to_event
 from survival_bzd.study.results import hazard_edges, horizons
 
@@ -51,7 +51,7 @@ def load(folder: Path, *, endpoint: str | None = None, labels: Sequence[str] = (
 
 def load_rows(
     source: Path | IO[bytes],
-    columns: RowsDeclaration,
+    columns: RowsDeclaration | IntervalRowsDeclaration,
     *,
     name: str,
     labels: Sequence[str] = (),
@@ -59,5 +59,8 @@ def load_rows(
 ) -> Loaded:
     """Read a file (or stream) of time-to-event rows for a fit."""
     variables = () if formula is None else formula_variables(formula)
-    rows = read_rows(source, columns, name=name, labels=labels, variables=variables)
+    if isinstance(columns, IntervalRowsDeclaration):
+        rows = read_interval_rows(source, columns, name=name, labels=labels, variables=variables)
+    else:
+        rows = read_rows(source, columns, name=name, labels=labels, variables=variables)
     return Loaded(tte=rows.tte, labels=rows.labels, left_out=rows.left_out)

@@ -61,11 +61,14 @@ def maximise(
     """
     total = float(weight.sum())
     mass = _stabbing(kinds, weight, m) if start is None else start / start.sum()
+    polished = tolerance > TOLERANCE
     for _ in range(_STEPS):
         density, gradient = _gradient(kinds, weight, mass, total)
         violation = _violation(mass, gradient)
-        if violation <= tolerance:
+        if violation <= tolerance and polished:
             break
+        # Newton's steps square the error: one more than is needed costs little.
+        polished = polished or violation <= tolerance
         moved = _step(kinds, weight, mass, density, gradient, total)
         if moved is None:
             break
