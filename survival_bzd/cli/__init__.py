@@ -1,6 +1,15 @@
 """The command line: parse, call, print. Everything numeric is imported inside the commands."""
 
-from survival_bzd.cli import curves, intervals, parametric, regression, studies, supplied
+from survival_bzd.cli import curves, intervals, parametric, power, regression, studies, supplied
 from survival_bzd.cli.group import main
 
-__all__ = ["curves", "intervals", "main", "parametric", "regression", "studies", "supplied"]
+__all__ = [
+    "curves",
+    "intervals",
+    "main",
+    "parametric",
+    "power",
+    "regression",
+    "studies",
+    "supplied",
+]

@@ -32,11 +32,13 @@ from survival_bzd.study.publishing import (
     write,
 )
 from survival_bzd.study.results import Progress, results
+from survival_bzd.study.schedule import VisitSchedule, visit_schedule
 
 __all__ = [
     "MANIFEST",
     "Loaded",
     "Study",
+    "VisitSchedule",
     "derivation_sql",
     "derived",
     "load",
@@ -47,6 +49,7 @@ __all__ = [
     "run",
     "summary",
     "time_to_event",
+    "visit_schedule",
 ]
 
 MANUSCRIPT = "manuscript.typ"

@@ -1,0 +1,1 @@
+"""How many patients a study needs, and what its visit schedule costs."""
