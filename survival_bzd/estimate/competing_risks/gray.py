@@ -165,7 +165,7 @@ def _counted(tte: TimeToEvent, place: Cells, member: Indices, g: int) -> list[_S
         if not inside.any():
             continue
         risk, died = at_risk[first:last], events[first:last]
-        left: Floats = np.cumprod(1.0 - died / np.maximum(risk, 1.0), axis=0)
+        left = _product(1.0 - died / np.maximum(risk, 1.0))
         strata.append(
             _Stratum(
                 at_risk=risk,
@@ -219,3 +219,9 @@ def _scores(counts: _Stratum, own: Floats, rho: float) -> tuple[Floats, Floats, 
     moved = lost[:, None, :] * ahead
     variance += np.einsum("jr,jir,jlr->il", by_others, moved, moved, optimize=True)
     return observed, expected, variance
+
+
+def _product(steps: Floats) -> Floats:
+    """Return the running product down each column."""
+    product: Floats = np.cumprod(steps, axis=0, dtype=np.float64)
+    return product
