@@ -63,6 +63,10 @@ def _ranks(risk: Floats) -> Indices:
     return rank
 
 
+_BOTH = 1 << 26
+"""What is counted at a time is less, so that two counts fit in the 53 bits of a number."""
+
+
 def _pairs(
     rank: Indices, event: NDArray[np.bool_], place: Cells, weight: Floats
 ) -> tuple[Floats, Floats, Floats]:
@@ -76,8 +80,14 @@ def _pairs(
     happened = np.where(event, weight, 0.0)
     if place.first is None:
         moments = _Moments(when=ends, rank=rank, stratum=stratum)
-        before, upto = moments.partners(np.stack([weight, happened]))
-        later, earlier = moments.everybody(weight) - upto[0], before[1]
+        every = moments.everybody(weight)
+        if rank.size < _BOTH and not (weight != 1).any():
+            # Two counts in one number: sums stay whole, and are taken apart afterwards.
+            before, upto = moments.partners((weight + _BOTH * happened)[None])
+            later, earlier = every - upto[0] % _BOTH, np.floor(before[0] / _BOTH)
+        else:
+            before, upto = moments.partners(np.stack([weight, happened]))
+            later, earlier = every - upto[0], before[1]
     else:
         # A late entry is a moment of its own: events before it are not shared, and who has not
         # entered is not at risk.
@@ -139,11 +149,12 @@ class _Moments:
 
 def _running(group: Indices, key: Indices, streams: Floats) -> tuple[Floats, Floats]:
     """Return sums over those of the same group with a smaller key, and with one not larger."""
+    if np.bincount(group).max() == 1:
+        return np.zeros_like(streams), streams
     keys = int(key.max()) + 1
     code = group * keys + key
     if (int(group.max()) + 1) * keys > 4 * code.size:
-        # One whole number to sort by: a sort of these costs a third of a sort by two keys.
-        order = np.argsort(code)
+        order = _order(code[None])[0]
         new = np.diff(code[order], prepend=-1) != 0
         code = np.empty_like(order)
         code[order] = np.cumsum(new) - 1
@@ -164,19 +175,37 @@ def _running(group: Indices, key: Indices, streams: Floats) -> tuple[Floats, Flo
 def _lower_before(when: Indices, height: Indices, streams: Floats) -> Floats:
     """Return sums over those that are both earlier and lower."""
     # Of one time, the highest first: then none is both earlier and lower.
-    order = np.argsort(when * (int(height.max()) + 1) - height)
+    order = _order((when * (int(height.max()) + 1) + (int(height.max()) - height))[None])[0]
     found = np.empty_like(streams)
-    values = _compact(height[order])[None]
-    found[:, order] = _smaller_before(values, streams[:, None, order])[:, 0]
+    values = height[order]
+    for stream, total in zip(streams, found, strict=True):
+        total[order] = _smaller_before(values[None], stream[order][None])[0]
     return found
 
 
-def _compact(values: Indices) -> NDArray[np.integer]:
-    """Return whole numbers in the smallest type: small ones are sorted and compared faster."""
-    return values.astype(np.min_scalar_type(int(values.max())))
+def _order(values: Indices) -> Indices:
+    """Return the places of each row of whole numbers in order; of equal ones, the last first.
+
+    The place goes below the number where there is room: whole numbers are sorted at a third of the
+    cost of their order.
+    """
+    size = values.shape[1]
+    bits = max(size - 1, 1).bit_length()
+    room = int(values.max()).bit_length() + bits
+    if room > 63:
+        order: Indices = size - 1 - np.argsort(values[:, ::-1], axis=1, kind="stable")
+        return order
+    packed = values << bits
+    packed |= np.arange(size)[::-1]
+    if room <= 32:
+        packed = packed.astype(np.uint32)
+    packed.sort(axis=1)
+    packed &= (1 << bits) - 1
+    places: Indices = size - 1 - packed.astype(np.intp, copy=False)
+    return places
 
 
-def _smaller_before(values: NDArray[np.integer], weights: Floats) -> Floats:
+def _smaller_before(values: Indices, weights: Floats) -> Floats:
     """Return for each value the weights of the smaller ones before it in its row.
 
     A row is cut into pieces twice: along its places, and along its values. Those in an earlier
@@ -187,58 +216,58 @@ def _smaller_before(values: NDArray[np.integer], weights: Floats) -> Floats:
     Parameters
     ----------
     values : (q, m) whole numbers.
-    weights : (s, q, m) what is summed.
+    weights : (q, m) what is summed.
 
     Returns
     -------
-    (s, q, m) sums.
+    (q, m) sums.
     """
     rows, size = values.shape
     if size <= _SHORT:
         return _smaller_before_by_pairs(values, weights)
-    length = max(_SHORT, round(size ** (2 / 3))) if size > _SHORT**2 else _SHORT
+    length = max(_SHORT, _SHORT * round(math.sqrt(size) / _SHORT))
     pieces = -(-size // length)
     padded = pieces * length
     if padded > size:
-        values = np.pad(values, ((0, 0), (0, padded - size)), constant_values=values.max())
-        weights = np.pad(weights, ((0, 0), (0, 0), (0, padded - size)))
+        most = int(values.max())
+        values = np.pad(values, ((0, 0), (0, padded - size)), constant_values=most)
+        weights = np.pad(weights, ((0, 0), (0, padded - size)))
     # Of equal values the last comes first, so that none is smaller and before.
-    order = padded - 1 - np.argsort(values[:, ::-1], axis=1, kind="stable")
+    place = np.arange(rows * padded)
+    row = place // padded
+    order = _order(values).ravel()
+    order += row * padded
     rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.arange(padded)[None], axis=1)
-    low = rank // length
-    cell = (np.arange(rows)[:, None] * pieces + np.arange(padded) // length) * pieces + low
+    rank[order] = place
+    piece = place // length
+    # A table for each row: pieces of places by pieces of values.
+    cell = piece * pieces + (rank // length - row * pieces)
+    table = np.bincount(cell, weights.ravel(), minlength=rows * pieces**2)
+    before = np.zeros((rows, pieces + 1, pieces + 1))
+    sums = table.reshape(rows, pieces, pieces)
+    np.cumsum(np.cumsum(sums, axis=1), axis=2, out=before[:, 1:, 1:])
+    found = before[:, :-1, :-1].ravel()[cell]
     short = (rows * pieces, length)
-    found = np.empty_like(weights)
-    along = _compact(order // length).reshape(short)
-    for stream, total in zip(weights, found, strict=True):
-        table = np.bincount(cell.ravel(), stream.ravel(), minlength=rows * pieces**2)
-        sums = table.reshape(rows, pieces, pieces).cumsum(axis=1).cumsum(axis=2)
-        before = np.zeros((rows, pieces + 1, pieces + 1))
-        before[:, 1:, 1:] = sums
-        total[...] = before[:, :-1, :-1].ravel()[cell]
-    streams = len(weights)
-    near = _smaller_before(values.reshape(short), weights.reshape(streams, *short))
-    found += near.reshape(weights.shape)
-    by_value = np.take_along_axis(weights, np.broadcast_to(order, weights.shape), axis=2)
-    level = _smaller_before(along, by_value.reshape(streams, *short)).reshape(weights.shape)
-    found += np.take_along_axis(level, np.broadcast_to(rank, weights.shape), axis=2)
-    return found[:, :, :size]
+    found += _smaller_before(values.reshape(short), weights.reshape(short)).ravel()
+    along = (order // length - (order // padded) * pieces).reshape(short)
+    level = _smaller_before(along, weights.ravel()[order].reshape(short))
+    found += level.ravel()[rank]
+    inside: Floats = found.reshape(rows, padded)[:, :size]
+    return inside
 
 
-_SHORT = 100
+_SHORT = 32
 """Rows so short that comparing all pairs is the quickest."""
 
 
-def _smaller_before_by_pairs(values: NDArray[np.integer], weights: Floats) -> Floats:
-    """Answer the question for short rows by comparing each value with those before it."""
+def _smaller_before_by_pairs(values: Indices, weights: Floats) -> Floats:
+    """Answer the question for short rows, a pair of places after the other in many rows at once."""
     rows, size = values.shape
-    found = np.empty_like(weights)
-    before = np.tri(size, k=-1, dtype=np.bool_)
-    step = max(1, 60_000 // size**2)
-    for start in range(0, rows, step):
-        part = slice(start, start + step)
-        smaller = (values[part, None, :] < values[part, :, None]) & before
-        moved = np.moveaxis(weights[:, part], 0, -1)
-        found[:, part] = np.moveaxis(smaller.astype(np.float64) @ moved, -1, 0)
-    return found
+    found = np.empty((size, rows))
+    for start in range(0, rows, _SHORT**2):
+        part = slice(start, start + _SHORT**2)
+        across, weight = np.ascontiguousarray(values[part].T), np.ascontiguousarray(weights[part].T)
+        for place in range(size):
+            smaller = across[:place] < across[place]
+            np.einsum("ij,ij->j", smaller, weight[:place], out=found[place, part])
+    return found.T

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.estimate import cox
-from survival_bzd.estimate.concordance import _smaller_before, concordance
+from survival_bzd.estimate.concordance import _order, _smaller_before, concordance
 from survival_bzd.estimate.cox_model.exact import ExactLikelihood
 from survival_bzd.estimate.cox_model.firth import FirthLikelihood
 from survival_bzd.estimate.cox_model.likelihood import PartialLikelihood, Sample
@@ -280,7 +280,12 @@ def test_those_smaller_and_before_are_counted_in_rows_of_any_length(size, monkey
     monkeypatch.setattr("survival_bzd.estimate.concordance._SHORT", 10)
     rng = np.random.default_rng(size)
     values = rng.integers(0, max(1, size // 3), size)
-    weights = rng.uniform(0.5, 2, (2, size))
-    found = _smaller_before(values[None], weights[:, None])[:, 0]
+    weights = rng.uniform(0.5, 2, size)
+    found = _smaller_before(values[None], weights[None])[0]
     before = np.tri(size, k=-1, dtype=bool) & (values[None, :] < values[:, None])
-    np.testing.assert_allclose(found, weights @ before.T, rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(found, before @ weights, rtol=1e-12, atol=1e-9)
+
+
+def test_numbers_too_large_to_hold_their_place_are_put_in_the_same_order():
+    values = np.random.default_rng(0).integers(0, 9, (3, 40))
+    np.testing.assert_array_equal(_order(values), _order(values << 58))
