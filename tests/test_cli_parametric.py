@@ -73,3 +73,14 @@ def test_faults_name_the_line_and_the_remedy():
 )
 def test_wrong_arguments(wrong):
     assert "problem in the input" in run(*wrong, status=3).stderr
+
+
+def test_bounds_of_intervals():
+    rows = "l,u\n0,30\n,30\n30,\n30,\n30,\n12,12\n"
+    command = ["parametric", "-", "--lower", "l", "--upper", "u", "--models", "exponential"]
+    result = CliRunner().invoke(main, [*command, "--format", "json"], input=rows)
+    (fit,) = json.loads(result.stdout)["fits"]
+    assert fit["times"] == {"exact": 1, "interval": 0, "left": 2, "right": 3}
+    refused = CliRunner().invoke(main, [*command, "--entry", "l"], input=rows)
+    assert refused.exit_code == 2
+    assert "--entry" in refused.stderr

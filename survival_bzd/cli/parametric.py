@@ -16,6 +16,7 @@ from survival_bzd.cli.reading import load
 @main.command()
 @options.data
 @options.rows
+@options.bounds
 @options.by
 @options.cluster
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from survival_bzd.study import Loaded
 
 _PART = options.Number(0, 1, min_open=True, max_open=True)
+_DEFAULTED = ("unit", "delimiter")
 _ABOVE_ZERO = options.Number(0, min_open=True)
 
 
 @main.command()
 @click.argument("data", metavar="[DATA]", required=False)
 @options.rows
+@options.bounds
 @click.option("--hazard-ratio", type=_ABOVE_ZERO, required=True, metavar="HR",
               help="Of the treated to the reference group.")  # fmt: skip
 @click.option("--power", "wanted", type=_PART, help="Power wanted; 0.8 unless --n or --events.")
@@ -71,8 +74,10 @@ def power(
 
     if sum(one is not None for one in (wanted, patients, events)) > 1:
         raise click.UsageError("Give one of --power, --n and --events.")
+    if data is None and any(value for name, value in given.items() if name not in _DEFAULTED):
+        raise click.UsageError("Columns and endpoints are those of DATA, which is missing.")
     loaded = None if data is None else load(data, given, [])
-    base, planned = _baseline(loaded, relapse_hazard, zero), visits or ()
+    base, planned = _baseline(loaded, given["unit"], relapse_hazard, zero), visits or ()
     if loaded is not None and visits is None:
         planned, missed = _schedule(loaded, missed)
     if follow_up is None and planned:
@@ -83,6 +88,7 @@ def power(
     study = plan_trial(
         hazard_ratio, power=wanted, n=patients, events=events, alpha=alpha, allocation=allocation,
         baseline=base, follow_up=follow_up, accrual=accrual, dropout=dropout,
+        longest=planned[-1] if planned else math.inf,
     )  # fmt: skip
     simulated = None
     if study.n is not None and simulations:
@@ -95,15 +101,15 @@ def power(
 
 
 def _baseline(
-    loaded: Loaded | None, relapse_hazard: float | None, zero: float | None
+    loaded: Loaded | None, unit: str, relapse_hazard: float | None, zero: float | None
 ) -> BaselineHazard | None:
     """Return the hazard that was given, or that of the data, per month where they are in days."""
     from survival_bzd.estimate import BaselineHazard, baseline_hazard
     from survival_bzd.report.rounding import displayed, displayed_unit
 
     if relapse_hazard is not None:
-        unit = "months" if loaded is None else displayed_unit(loaded.tte.unit)
-        return BaselineHazard(rates=(relapse_hazard,), unit=unit)
+        own = unit if loaded is None else loaded.tte.unit
+        return BaselineHazard(rates=(relapse_hazard,), unit=displayed_unit(own))
     if loaded is None:
         return None
     found = baseline_hazard(loaded.tte, zero=zero)

@@ -99,6 +99,8 @@ def _columns(data: str, given: dict[str, Any]) -> RowsDeclaration | IntervalRows
     bounds: list[Any] = [given.get(f"{name}_column") for name in ("lower", "upper")]
     shared = {"file": data, **{name: given[name] for name in ("delimiter", "weight", "unit")}}
     if all(bounds) and not any(times):
+        if given.get("entry") or given.get("event_is"):
+            raise click.UsageError("--entry and --event-is are for --time and --event.")
         return IntervalRowsDeclaration.model_construct(lower=bounds[0], upper=bounds[1], **shared)
     if all(times) and not any(bounds):
         return RowsDeclaration.model_construct(

@@ -26,7 +26,7 @@ def power_document(plan: TrialPlan, simulated: SimulatedPower | None = None) -> 
     dict
         ``plan``: ``hazard_ratio``, ``alpha``, ``allocation``, ``power``, ``events``, ``n``,
         ``n_reference``, ``n_treated``, ``event_probability``, ``follow_up``, ``accrual``,
-        ``dropout``; ``baseline``: ``rates``, ``breaks``, ``source``; ``simulation``:
+        ``dropout``, ``longest``; ``baseline``: ``rates``, ``breaks``, ``source``; ``simulation``:
         ``continuous``, ``at_visits`` and ``cost`` (``power``, ``std_error``, ``lower``,
         ``upper``), ``visits``, ``missed``, ``events``, ``events_seen``, ``bias`` per visit,
         ``simulations``, ``seed``; ``conventions``. What is not known is null, with ``reasons``.
@@ -46,6 +46,7 @@ def power_document(plan: TrialPlan, simulated: SimulatedPower | None = None) -> 
             "follow_up": _defined(plan.follow_up),
             "accrual": plan.accrual,
             "dropout": plan.dropout,
+            "longest": _defined(plan.longest),
         },
         "baseline": None if base is None else {
             "rates": list(base.rates), "breaks": list(base.breaks), "unit": base.unit,
@@ -60,8 +61,15 @@ def power_document(plan: TrialPlan, simulated: SimulatedPower | None = None) -> 
             "limits": "of the Monte Carlo error only",
         },
     }  # fmt: skip
+    why: dict[str, str] = {}
     if plan.n is None:
-        document["plan"]["reasons"] = dict.fromkeys((*sizes, "event_probability"), NO_BASELINE)
+        why = dict.fromkeys((*sizes, "event_probability"), NO_BASELINE)
+    if math.isnan(plan.follow_up):
+        why["follow_up"] = "not given"
+    if math.isinf(plan.longest):
+        why["longest"] = "no visits were given"
+    if why:
+        document["plan"]["reasons"] = why
     if simulated is None:
         document["reasons"] = {"simulation": NOT_SIMULATED}
     return document
@@ -160,6 +168,8 @@ def _followed(plan: TrialPlan, unit: str) -> str:
     said = f"Follow-up {digits(plan.follow_up, significant=4)} {unit}"
     if plan.accrual:
         said += f" after the last patient, who come evenly over {digits(plan.accrual)} {unit}"
+        if plan.longest < plan.follow_up + plan.accrual:
+            said += f", nobody beyond {digits(plan.longest, significant=4)}"
     if plan.dropout:
         said += f"; {digits(plan.dropout)} leave per patient and {unit.removesuffix('s')}"
     return f"{said}."

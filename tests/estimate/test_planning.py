@@ -65,6 +65,17 @@ def test_event_probability_by_hand():
     assert_allclose(CONSTANT.event_probability(1, follow_up=2, accrual=10), mean)
 
 
+def test_nobody_is_followed_beyond_the_last_visit():
+    capped = CONSTANT.event_probability(1, follow_up=6, accrual=12, longest=10)
+    # Of 12 that come evenly, those in the first 8 are followed for 10, the others for 6 to 10.
+    expected = 2 / 3 * (1 - math.exp(-1.5))
+    expected += 1 / 3 - (math.exp(-0.9) - math.exp(-1.5)) / (0.15 * 12)
+    assert_allclose(capped, expected)
+    two = plan_trial(0.5, n=400, baseline=CONSTANT, follow_up=6, accrual=12, longest=10)
+    found = simulate_power(two, simulations=400)
+    assert_allclose(found.events, 200 * sum(two.event_probability), rtol=0.01)
+
+
 def test_the_baseline_and_its_inverse():
     base = BaselineHazard(rates=(0.3, 0.1, 0.02), breaks=(2, 7))
     assert_allclose(base.cumulative(np.array([0, 1, 2, 7, 17])), [0, 0.3, 0.6, 1.1, 1.3])

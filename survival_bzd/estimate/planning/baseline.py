@@ -68,15 +68,22 @@ class BaselineHazard:
         return free
 
     def event_probability(
-        self, hazard_ratio: float, *, follow_up: float, accrual: float = 0.0, dropout: float = 0.0
+        self,
+        hazard_ratio: float,
+        *,
+        follow_up: float,
+        accrual: float = 0.0,
+        dropout: float = 0.0,
+        longest: float = math.inf,
     ) -> float:
         """Return the probability that a patient's relapse is seen.
 
         Patients come evenly over `accrual` and the study ends `follow_up` after the last;
-        `dropout` is the constant hazard of leaving it before.
+        `dropout` is the constant hazard of leaving it before; nobody is followed beyond `longest`.
         """
-        cuts = {0.0, follow_up, follow_up + accrual, *self.breaks}
-        edges = np.array(sorted(edge for edge in cuts if edge <= follow_up + accrual))
+        end = min(follow_up + accrual, longest)
+        cuts = {0.0, follow_up, end, *self.breaks}
+        edges = np.array(sorted(edge for edge in cuts if edge <= end))
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         # Windows that are long beside 1 / rate are cut, so that the nodes see the fall.
         fall = float(np.diff(edges).max()) * (hazard_ratio * max(self.rates) + dropout)

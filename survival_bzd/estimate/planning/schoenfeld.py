@@ -29,6 +29,7 @@ class TrialPlan:
     follow_up : of the last patient who comes; NaN without a baseline.
     accrual : over which patients come evenly.
     dropout : constant hazard of leaving the study.
+    longest : nobody is followed beyond it, such as the last visit.
     asked : what was given: ``"power"``, ``"n"`` or ``"events"``.
     """
 
@@ -44,6 +45,7 @@ class TrialPlan:
     follow_up: float
     accrual: float
     dropout: float
+    longest: float
     asked: str
 
     @property
@@ -119,6 +121,7 @@ def plan_trial(
     follow_up: float | None = None,
     accrual: float = 0.0,
     dropout: float = 0.0,
+    longest: float = math.inf,
 ) -> TrialPlan:
     """Plan a study of two groups: from power to patients, or from patients or relapses to power.
 
@@ -138,6 +141,8 @@ def plan_trial(
         Of the last patient who comes, in the unit of the baseline.
     accrual, dropout : float, default 0
         Time over which patients come evenly; constant hazard of leaving the study.
+    longest : float, optional
+        Nobody is followed beyond it: the last visit, where visits are planned.
 
     Returns
     -------
@@ -164,12 +169,14 @@ def plan_trial(
     if n is not None and (baseline is None or follow_up is None):
         raise BadInput([Fault(rule="patients make relapses by a baseline hazard in a follow-up",
                               remedy="Give both, or the number of relapses.")])  # fmt: skip
-    _check(hazard_ratio, alpha, allocation, n=n, follow_up=follow_up, accrual=accrual,
-           dropout=dropout, **({} if power is None else {"power": power}))  # fmt: skip
+    _check(
+        hazard_ratio, alpha, allocation, power=power, n=n, events=events, follow_up=follow_up,
+        accrual=accrual, dropout=dropout, longest=longest,
+    )  # fmt: skip
     treated = allocation / (1 + allocation)
     seen = (math.nan, math.nan)
     if baseline is not None and follow_up is not None:
-        how = {"follow_up": follow_up, "accrual": accrual, "dropout": dropout}
+        how = {"follow_up": follow_up, "accrual": accrual, "dropout": dropout, "longest": longest}
         seen = (baseline.event_probability(1.0, **how),
                 baseline.event_probability(hazard_ratio, **how))  # fmt: skip
     both = (1 - treated) * seen[0] + treated * seen[1]
@@ -193,7 +200,7 @@ def plan_trial(
         hazard_ratio=hazard_ratio, power=reached, alpha=alpha, allocation=allocation,
         events=expected, n_reference=sizes[0], n_treated=sizes[1], event_probability=seen,
         baseline=baseline, follow_up=math.nan if follow_up is None else follow_up,
-        accrual=accrual, dropout=dropout, asked=asked[0] if asked else "power",
+        accrual=accrual, dropout=dropout, longest=longest, asked=asked[0] if asked else "power",
     )  # fmt: skip
 
 
@@ -208,6 +215,7 @@ def _check(hazard_ratio: float, alpha: float, allocation: float, **others: float
         "events": (lambda x: 0 < x < math.inf, "must be above 0", "Give the relapses expected."),
         "n": (lambda x: x >= 2, "must be at least 2", "Give the patients of both groups."),
         "follow_up": (lambda x: 0 < x < math.inf, "must be a time above 0", "Give it in months."),
+        "longest": (lambda x: x > 0, "must be a time above 0", "Give the last visit."),
         "accrual": (lambda x: 0 <= x < math.inf, "must be a time from 0 on", "Give it in months."),
         "dropout": (lambda x: 0 <= x < math.inf, "must be a rate from 0 on", "Write .01."),
     }

@@ -138,6 +138,7 @@ def simulate_power(
         end = np.full((size, n), float(plan.follow_up))
         if plan.accrual:
             end += plan.accrual * draw.random((size, n))
+        end = np.minimum(end, plan.longest)
         if plan.dropout:
             end = np.minimum(end, draw.exponential(size=(size, n)) / plan.dropout)
         happened = relapse <= end
