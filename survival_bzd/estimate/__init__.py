@@ -6,6 +6,12 @@ from survival_bzd.estimate.competing_risks.aalen_johansen import (
     IncidenceAt,
     aalen_johansen,
 )
+from survival_bzd.estimate.competing_risks.fine_gray import (
+    FineGrayFit,
+    PredictedIncidence,
+    cause_specific_cox,
+    fine_gray,
+)
 from survival_bzd.estimate.competing_risks.gray import GrayTest, gray_test
 from survival_bzd.estimate.conditional_survival import ConditionalSurvival, conditional_survival
 from survival_bzd.estimate.confidence_bands import ConfidenceBand, confidence_bands
@@ -90,6 +96,7 @@ __all__ = [
     "DetectionBias",
     "Estimate",
     "ExactLogRank",
+    "FineGrayFit",
     "GrayTest",
     "HazardTable",
     "IncidenceAt",
@@ -108,6 +115,7 @@ __all__ = [
     "ParametricFit",
     "PhTest",
     "PooledCox",
+    "PredictedIncidence",
     "Proportion",
     "RestrictedMean",
     "RestrictedMeanDifference",
@@ -125,6 +133,7 @@ __all__ = [
     "andersen_gill",
     "baseline_hazard",
     "bootstrap_survival",
+    "cause_specific_cox",
     "check_pieces",
     "conditional_survival",
     "confidence_bands",
@@ -134,6 +143,7 @@ __all__ = [
     "cox_residuals",
     "describe",
     "exact_logrank",
+    "fine_gray",
     "follow_up",
     "formula_variables",
     "gray_test",
