@@ -1,6 +1,15 @@
 """The command line: parse, call, print. Everything numeric is imported inside the commands."""
 
-from survival_bzd.cli import curves, intervals, parametric, power, regression, studies, supplied
+from survival_bzd.cli import (
+    curves,
+    intervals,
+    parametric,
+    power,
+    recurrent,
+    regression,
+    studies,
+    supplied,
+)
 from survival_bzd.cli.group import main
 
 __all__ = [
@@ -9,6 +18,7 @@ __all__ = [
     "main",
     "parametric",
     "power",
+    "recurrent",
     "regression",
     "studies",
     "supplied",

@@ -11,6 +11,7 @@ from survival_bzd.endpoint.derive import (
     trace,
 )
 from survival_bzd.endpoint.recurrences import Recurrences
+from survival_bzd.endpoint.recurrent_rows import RecurrentRows, read_recurrent_rows
 from survival_bzd.endpoint.rows import Rows, read_interval_rows, read_rows
 from survival_bzd.endpoint.spells import Spells, spells
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
@@ -20,6 +21,7 @@ __all__ = [
     "Flow",
     "FlowLeaf",
     "Recurrences",
+    "RecurrentRows",
     "Rows",
     "Spells",
     "TimeToEvent",
@@ -30,6 +32,7 @@ __all__ = [
     "enrolled_covariates",
     "observed_follow_up",
     "read_interval_rows",
+    "read_recurrent_rows",
     "read_rows",
     "spells",
     "sql",

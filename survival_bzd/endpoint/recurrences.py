@@ -28,6 +28,7 @@ class Recurrences:
     moves : the rows that have a length, the event being the state that is entered at their end;
         None where no states are known.
     state : (m,) the state during each of these rows; None where no states are known.
+    lasting : (n,) which of the rows these are.
     """
 
     counted: TimeToEvent
@@ -35,6 +36,28 @@ class Recurrences:
     at_risk: NDArray[np.bool_]
     moves: TimeToEvent | None = None
     state: NDArray[np.object_] | None = None
+    lasting: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def of_events(
+        cls,
+        *,
+        start: NDArray[np.float64],
+        stop: NDArray[np.float64],
+        relapsed: NDArray[np.bool_],
+        terminal: NDArray[np.bool_],
+        unit: str = "days",
+        label: str = "relapse",
+        **columns: Any,
+    ) -> Recurrences:
+        """Make rows of which only the relapses at their ends are known; `columns` as `of_rows`."""
+        return cls(
+            counted=TimeToEvent(
+                stop, relapsed, unit, entry=start, label=label, causes=(label,), **columns
+            ),
+            terminal=terminal,
+            at_risk=np.ones(stop.size, dtype=np.bool_),
+        )
 
     @classmethod
     def of_rows(
@@ -67,23 +90,24 @@ class Recurrences:
         relapse : the state in which no relapse can come.
         """
         common: dict[str, Any] = {
-            "entry": start,
             "weight": weight,
             "patient_id": patient_id,
             "file": file,
             "line": line,
             "covariates": covariates,
+            "unit": unit,
             "label": label,
         }
-        counted = TimeToEvent(stop, relapsed, unit, causes=(label,), **common)
+        made = cls.of_events(start=start, stop=stop, relapsed=relapsed, terminal=terminal, **common)
         lasting = stop > np.nan_to_num(start)
         codes = {"": 0, **{name: code for code, name in enumerate(names, 1)}}
         entered = np.array([codes[name] for name in to.tolist()], dtype=np.int64)
-        moves = TimeToEvent(stop, entered, unit, causes=names, **common)
+        moves = TimeToEvent(stop, entered, entry=start, causes=names, **common)
         return cls(
-            counted=counted,
+            counted=made.counted,
             terminal=terminal,
             at_risk=np.not_equal(state, relapse),
             moves=moves.select(lasting),
             state=state[lasting],
+            lasting=lasting,
         )

@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 from survival_bzd.endpoint.time_to_event import BOUND, TimeToEvent
 from survival_bzd.errors import BadInput, Fault
-from survival_bzd.records.declaration import IntervalRowsDeclaration, RowsDeclaration
+from survival_bzd.records.declaration import (
+    IntervalRowsDeclaration,
+    RecurrentRowsDeclaration,
+    RowsDeclaration,
+)
 from survival_bzd.records.text_table import LINE, read_text
 
 if TYPE_CHECKING:
@@ -67,14 +71,14 @@ def read_rows(
         With every fault: a column that is not there, a ragged row, a value that breaks its rule.
     """
     named = (columns.time, columns.event, columns.entry, columns.weight, columns.patient_id)
-    text, torn = _read(source, columns, name, (named, (*labels, *variables)))
+    text, torn = read_cells(source, columns, name, (named, (*labels, *variables)))
     lines = np.array(text.pop(LINE), dtype=np.int64)
     cells = {column: np.array(values, dtype=object) for column, values in text.items()}
     numeric = (columns.time, columns.entry, columns.weight)
-    numbers, faults = _numbers(cells, numeric, lines, name)
+    numbers, faults = numbers_of(cells, numeric, lines, name)
     events, event_faults = _events(cells[columns.event], columns, lines, name)
     faults = [*torn, *faults, *event_faults]
-    covariates, problems = _covariates(cells, columns, variables, lines, name)
+    covariates, problems = covariates_of(cells, columns, variables, lines, name)
     faults += problems
     kept = np.isfinite(numbers[columns.time]) & np.isfinite(events)
     if columns.weight is not None:
@@ -120,14 +124,14 @@ def read_interval_rows(
         With every fault: a column that is not there, a ragged row, a value that breaks its rule.
     """
     named = (columns.lower, columns.upper, columns.weight, columns.patient_id)
-    text, torn = _read(source, columns, name, (named, (*labels, *variables)))
+    text, torn = read_cells(source, columns, name, (named, (*labels, *variables)))
     lines = np.array(text.pop(LINE), dtype=np.int64)
     cells = {column: np.array(values, dtype=object) for column, values in text.items()}
     for column, endless in ((columns.lower, _BEFORE), (columns.upper, _AFTER)):
         cells[column] = np.where(np.isin(cells[column], endless), "", cells[column])
-    numbers, faults = _numbers(cells, (columns.lower, columns.upper, columns.weight), lines, name)
+    numbers, faults = numbers_of(cells, (columns.lower, columns.upper, columns.weight), lines, name)
     faults = [*torn, *faults, *_bound_faults(cells, numbers, columns, lines, name)]
-    covariates, problems = _covariates(cells, columns, variables, lines, name)
+    covariates, problems = covariates_of(cells, columns, variables, lines, name)
     faults += problems
     kept = np.ones(lines.size, dtype=np.bool_)
     if columns.weight is not None:
@@ -152,7 +156,7 @@ def read_interval_rows(
             line=lines[kept],
             label=columns.label,
             causes=(columns.label,),
-            covariates=_frame(covariates, kept),
+            covariates=frame_of(covariates, kept),
         )
     except BadInput as error:
         raise BadInput(_own_names(error.faults, columns)) from None
@@ -203,9 +207,9 @@ def _bound_faults(
             )
 
 
-def _read(
+def read_cells(
     source: Path | IO[bytes],
-    columns: RowsDeclaration | IntervalRowsDeclaration,
+    columns: RowsDeclaration | IntervalRowsDeclaration | RecurrentRowsDeclaration,
     name: str,
     wanted: tuple[Sequence[str | None], Sequence[str]],
 ) -> tuple[dict[str, list[Any]], list[Fault]]:
@@ -241,12 +245,13 @@ def _read(
     return text, table.faults
 
 
-def _numbers(
+def numbers_of(
     cells: Mapping[str, NDArray[np.object_]],
     columns: Sequence[str | None],
     lines: NDArray[np.int64],
     name: str,
 ) -> tuple[dict[str, NDArray[np.float64]], list[Fault]]:
+    """Return the numbers of the columns that there are, NaN where missing."""
     numbers, faults = {}, []
     for column in filter(None, columns):
         numbers[column], wrong = _as_numbers(cells[column])
@@ -322,9 +327,9 @@ def _events(
     return np.array([codes[cell] for cell in cells], dtype=np.float64), faults
 
 
-def _covariates(
+def covariates_of(
     cells: Mapping[str, NDArray[np.object_]],
-    columns: RowsDeclaration | IntervalRowsDeclaration,
+    columns: RowsDeclaration | IntervalRowsDeclaration | RecurrentRowsDeclaration,
     variables: Sequence[str],
     lines: NDArray[np.int64],
     name: str,
@@ -338,7 +343,9 @@ def _covariates(
     return found, faults
 
 
-def _frame(covariates: Mapping[str, NDArray[Any]], kept: NDArray[np.bool_]) -> pd.DataFrame | None:
+def frame_of(
+    covariates: Mapping[str, NDArray[Any]], kept: NDArray[np.bool_]
+) -> pd.DataFrame | None:
     """Return the covariates of the rows kept."""
     import pandas as pd
 
@@ -393,5 +400,5 @@ def _time_to_event(
         line=lines[kept],
         label=columns.label,
         causes=(columns.label,),
-        covariates=_frame(covariates, kept),
+        covariates=frame_of(covariates, kept),
     )

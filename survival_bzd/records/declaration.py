@@ -170,6 +170,41 @@ class RowsDeclaration(Declared):
     covariates: dict[str, Literal["number", "text"]] = {}
 
 
+class RecurrentRowsDeclaration(Declared):
+    """A file of (start, stop] rows, any number of them for a patient, who may relapse again.
+
+    Attributes
+    ----------
+    file, delimiter : as for a table.
+    patient_id, start, stop : column names; an empty start is the origin.
+    event : column of what happens at the end of the row: 0 nothing, 1 a relapse, 2 and above what
+        ends the follow-up for good.
+    event_is, terminal_is : the codes of a relapse and of what ends it for good, if others.
+    state, to : columns, instead of the event, of the state during the row and of the one entered at
+        its end; without `to` it is that of the row that follows.
+    relapse : the state that is a relapse.
+    gaps : whether a patient may be out of sight between rows.
+    weight, unit, label, covariates : as for a study of time-to-event rows.
+    """
+
+    file: TableFile
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    patient_id: str
+    start: str
+    stop: str
+    event: str | None = None
+    event_is: str | None = None
+    terminal_is: str | None = None
+    state: str | None = None
+    to: str | None = None
+    relapse: str = "using"
+    gaps: bool = False
+    weight: str | None = None
+    unit: str = "days"
+    label: str = "relapse"
+    covariates: dict[str, Literal["number", "text"]] = {}
+
+
 class IntervalRowsDeclaration(Declared):
     """A file of rows whose event lies between two times.
 

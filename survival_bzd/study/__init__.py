@@ -31,17 +31,25 @@ from survival_bzd.study.publishing import (
     to_json,
     write,
 )
+from survival_bzd.study.recurrent import (
+    LoadedRecurrences,
+    load_recurrences,
+    load_recurrent_rows,
+)
 from survival_bzd.study.results import Progress, results
 from survival_bzd.study.schedule import VisitSchedule, visit_schedule
 
 __all__ = [
     "MANIFEST",
     "Loaded",
+    "LoadedRecurrences",
     "Study",
     "VisitSchedule",
     "derivation_sql",
     "derived",
     "load",
+    "load_recurrences",
+    "load_recurrent_rows",
     "load_rows",
     "open_study",
     "read_manifest",
