@@ -88,19 +88,24 @@ def maximise(
 
 def _stabbing(kinds: Kinds, weight: Floats, m: int) -> Floats:
     """Begin with the fewest support intervals that lie in every run, after one step of EM."""
+    mass = np.zeros(m)
+    mass[fewest(kinds.first, kinds.last, m)] = 1.0
+    mass *= _gradient(kinds, weight, mass, 1.0)[1]
+    mass /= mass.sum()
+    return mass
+
+
+def fewest(first: Indices, last: Indices, m: int) -> Indices:
+    """Return the fewest of m places that lie in every run."""
     nearest = np.full(m + 1, m, dtype=np.intp)
-    np.minimum.at(nearest, kinds.first, kinds.last)
+    np.minimum.at(nearest, first, last)
     following = np.minimum.accumulate(nearest[::-1])[::-1].tolist()
     chosen = []
     place = following[0]
     while place < m:
         chosen.append(place)
         place = following[place + 1]
-    mass = np.zeros(m)
-    mass[chosen] = 1.0
-    mass *= _gradient(kinds, weight, mass, 1.0)[1]
-    mass /= mass.sum()
-    return mass
+    return np.array(chosen, dtype=np.intp)
 
 
 def _gradient(kinds: Kinds, weight: Floats, mass: Floats, total: float) -> tuple[Floats, Floats]:
@@ -124,16 +129,16 @@ def _step(
     kinds: Kinds, weight: Floats, mass: Floats, density: Floats, gradient: Floats, total: float
 ) -> Floats | None:
     """Return the masses after one step; None where no step improves on them any more."""
-    active = _joined(mass, gradient)
+    active = joined(mass, gradient - 1)
     member = np.zeros(mass.size + 1, dtype=np.intp)
     member[active + 1] = 1
     position = np.cumsum(member)
     first, last = position[kinds.first], position[kinds.last + 1] - 1
     curvature = weight / (density * density * total)
     current, slope = mass[active], gradient[active]
-    system = _System(first, last, curvature, active.size)
+    system = System(first, last, curvature, active.size)
     # The sum of the masses is 1 at the maximum of log likelihood less total times the sum.
-    target = _quadratic(system, current, 2 * slope - 1)
+    target = quadratic(system, current, 2 * slope - 1)
     direction = target - current
     rise = float((slope - 1) @ direction)
     length, floor = 1.0, _height(density, weight, total)
@@ -157,23 +162,23 @@ def _height(density: Floats, weight: Floats, total: float) -> float:
     return float(weight @ np.log(density)) / total
 
 
-def _joined(mass: Floats, gradient: Floats) -> Indices:
-    """Return the places with mass, and between each two the steepest that asks for mass."""
+def joined(mass: Floats, excess: Floats) -> Indices:
+    """Return the places with mass, and between each two the one most in want of it, if any is."""
     held = mass > 0
     stretch = np.cumsum(held)
-    asking = np.flatnonzero((gradient > 1) & ~held)
+    asking = np.flatnonzero((excess > 0) & ~held)
     if asking.size:
         own = stretch[asking]
         starts = np.flatnonzero(np.concatenate([[True], own[1:] != own[:-1]]))
-        top = np.maximum.reduceat(gradient[asking], starts)
+        top = np.maximum.reduceat(excess[asking], starts)
         sizes = np.diff(np.append(starts, asking.size))
-        best = asking[gradient[asking] == np.repeat(top, sizes)]
+        best = asking[excess[asking] == np.repeat(top, sizes)]
         held = held.copy()
         held[best[np.concatenate([[True], stretch[best][1:] != stretch[best][:-1]])]] = True
     return np.flatnonzero(held)
 
 
-class _System:
+class System:
     """The matrix sum of curvature times the outer square of each run's indicator."""
 
     def __init__(self, first: Indices, last: Indices, curvature: Floats, k: int) -> None:
@@ -239,7 +244,7 @@ def _gram(first: Indices, last: Indices, curvature: Floats, k: int) -> Floats:
     return both
 
 
-def _quadratic(system: _System, current: Floats, right: Floats) -> Floats:
+def quadratic(system: System, current: Floats, right: Floats) -> Floats:
     """Move from `current` down the quadratic form, none below zero."""
     kept = np.arange(current.size)
     bound = system.value(current, right)
@@ -255,7 +260,7 @@ def _quadratic(system: _System, current: Floats, right: Floats) -> Floats:
     return _one_by_one(system, current.copy(), right)
 
 
-def _one_by_one(system: _System, current: Floats, right: Floats) -> Floats:
+def _one_by_one(system: System, current: Floats, right: Floats) -> Floats:
     """Do so with only the first place that reaches zero leaving at a time."""
     kept = np.arange(current.size)
     while True:
