@@ -203,10 +203,10 @@ def mean_count(
     Notes
     -----
     Without terminal events it agrees with ``cumhaz`` and ``std.chaz`` of R
-    ``survfit(Surv(entry, time, event) ~ 1, id = patient)``; with them it is the sum of the
-    cumulative incidences of the first, second, ... event, and its standard error the infinitesimal
-    jackknife, as by the influence functions that R gives of both its factors
-    (``tests/reference/mean_count.json``, 1e-9 relative).
+    ``survfit(Surv(entry, time, event) ~ 1, id = patient, cluster = patient)``; with them it is the
+    mean cumulative count of Dong and others, and its standard error the infinitesimal jackknife, as
+    by the influence functions that R gives of both its factors (``tests/reference/mean_count.json``,
+    1e-9 relative).
 
     References
     ----------
