@@ -1,6 +1,7 @@
 """The command line: parse, call, print. Everything numeric is imported inside the commands."""
 
 from survival_bzd.cli import (
+    competing,
     curves,
     intervals,
     parametric,
@@ -13,6 +14,7 @@ from survival_bzd.cli import (
 from survival_bzd.cli.group import main
 
 __all__ = [
+    "competing",
     "curves",
     "intervals",
     "main",

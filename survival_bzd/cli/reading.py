@@ -105,7 +105,7 @@ def _columns(data: str, given: dict[str, Any]) -> RowsDeclaration | IntervalRows
     if all(times) and not any(bounds):
         return RowsDeclaration.model_construct(
             time=times[0], event=times[1], event_is=given["event_is"], entry=given["entry"],
-            **shared,
+            competing=given.get("competing", False), **shared,
         )  # fmt: skip
     ways = ["--time and --event"] * takes_times + ["--lower and --upper"] * takes_bounds
     raise click.UsageError(f"A file of rows needs {', or '.join(ways)}.")

@@ -292,7 +292,9 @@ def _not_numbers(
 def _events(
     cells: NDArray[np.object_], columns: RowsDeclaration, lines: NDArray[np.int64], name: str
 ) -> tuple[NDArray[np.float64], list[Fault]]:
-    """Return 1 for the event, 0 for censored, NaN where missing."""
+    """Return 1 for the event, or the code of a cause, 0 for censored, NaN where missing."""
+    if columns.competing:
+        return _causes(cells, columns.event, lines, name)
     written = dict.fromkeys(cells)
     if columns.event_is is not None:
         codes = {
@@ -325,6 +327,51 @@ def _events(
         for row in np.flatnonzero(np.isin(cells, list(unknown)))
     ]
     return np.array([codes[cell] for cell in cells], dtype=np.float64), faults
+
+
+MOST_CAUSES = 100
+"""With more codes than this a column is not one of causes."""
+
+
+def _causes(
+    cells: NDArray[np.object_], column: str, lines: NDArray[np.int64], name: str
+) -> tuple[NDArray[np.float64], list[Fault]]:
+    """Return the codes of causes, 0 for censored, NaN where missing."""
+    codes = {cell: _cause(cell) for cell in dict.fromkeys(cells)}
+    wrong = {cell for cell, code in codes.items() if code is None}
+    faults = [
+        Fault(
+            rule="an event must be 0 (censored) or the whole number of a cause: 1, 2, ...",
+            remedy="Number the causes from 1 on, and write 0 where the follow-up was censored.",
+            file=name,
+            line=int(lines[row]),
+            column=column,
+            value=str(cells[row]),
+        )
+        for row in np.flatnonzero(np.isin(cells, list(wrong)))
+    ]
+    causes = {code for code in codes.values() if code is not None and code > 0}
+    if len(causes) > MOST_CAUSES and not faults:
+        faults = [
+            Fault(
+                rule=f"there may be at most {MOST_CAUSES} causes; here are {len(causes)}",
+                remedy="Name the column of the event, not that of the time.",
+                file=name,
+                column=column,
+                value=f"{min(causes):g} to {max(causes):g}",
+            )
+        ]
+    events = [codes[cell] for cell in cells]
+    return np.array([np.nan if code is None else code for code in events]), faults
+
+
+def _cause(cell: str) -> float | None:
+    """Return a code, NaN where it is missing, None where it is none."""
+    if cell in MISSING:
+        return np.nan
+    whole = cell.removesuffix(".0")
+    few = whole.isascii() and whole.isdigit() and len(whole) < 10
+    return float(whole) if few else None
 
 
 def covariates_of(
@@ -399,6 +446,6 @@ def _time_to_event(
         file=np.full(int(kept.sum()), name, dtype=object),
         line=lines[kept],
         label=columns.label,
-        causes=(columns.label,),
+        causes=() if columns.competing else (columns.label,),
         covariates=frame_of(covariates, kept),
     )

@@ -150,6 +150,7 @@ class RowsDeclaration(Declared):
     file, delimiter : as for a table.
     time, event, entry, weight, patient_id : column names.
     event_is : the code of the event, where the column has several.
+    competing : whether the events are codes of causes: 0 censored, 1, 2, ...
     unit : of the times.
     label : what the event is.
     horizons : times at which the curve is reported, in `unit`.
@@ -164,6 +165,7 @@ class RowsDeclaration(Declared):
     weight: str | None = None
     patient_id: str | None = None
     event_is: str | None = None
+    competing: bool = False
     unit: str = "days"
     label: str = "relapse"
     horizons: list[float] = []

@@ -1,0 +1,113 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from survival_bzd.cli import main
+
+ROWS = """id,t,e,g,age,w,late
+1,5,1,a,30,1,
+2,12,2,a,41,2,3
+3,12,1,b,50,1,
+4,20,0,b,22,1.5,
+5,31,2,a,37,1,
+6,40,0,b,60,1,1
+7,0,1,b,33,1,
+8,17,1,a,45,1,
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    def with_rows(*options, rows=ROWS):
+        file = tmp_path / "rows.csv"
+        file.write_text(rows)
+        return CliRunner().invoke(main, ["cif", str(file), "--time", "t", "--event", "e", *options])
+
+    return with_rows
+
+
+def test_document_of_curves_and_gray(run):
+    result = run("--by", "g", "--at", "10,50", "--format", "json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert [(c["group"], c["cause"]) for c in document["curves"]] == [
+        (group, cause) for group in "ab" for cause in (1, 2)
+    ]
+    first, last = document["curves"][0]["at"][0], document["curves"][3]["at"][1]
+    assert set(first) == {"time", "incidence", "std_error", "lower", "upper"}
+    assert first["incidence"] == 0.25
+    assert last["incidence"] is None
+    assert "follow-up ends at 40" in last["reasons"]["incidence"]
+    assert [set(test) for test in document["gray"]] == [
+        {"cause", "name", "statistic", "df", "p_value"}
+    ] * 2
+    assert document["conventions"]["limits"] == "log-log"
+    assert document["left_out"] == 0
+
+
+def test_without_times_every_time_with_an_event(run):
+    document = json.loads(run("--format", "json").stdout)
+    assert [row["time"] for row in document["curves"][0]["at"]] == [0, 5, 12, 17, 31]
+    assert document["gray"] == []
+
+
+def test_weights_late_entries_and_clusters(run):
+    options = ["--entry", "late", "--weight", "w", "--cluster", "g", "--by", "g", "--at", "20"]
+    document = json.loads(run(*options, "--format", "json").stdout)
+    assert document["gray"][0]["statistic"] is None
+    assert "no form" in document["gray"][0]["reasons"]["statistic"]
+
+
+@pytest.mark.parametrize("method", ["crr", "finegray", "cause-specific"])
+def test_model_of_a_cause(run, method):
+    result = run("--formula", "age", "--cause", "2", "--method", method, "--format", "json")
+    assert result.exit_code == 0, result.output
+    model = json.loads(result.stdout)["model"]
+    assert model["method"] == method
+    assert model["events"] == 2
+    assert model["terms"][0]["term"] == "age"
+    table = run("--formula", "age", "--cause", "2", "--method", method)
+    assert "age" in table.stdout
+    assert "Cumulative incidence" in table.stdout
+
+
+def test_codes_that_are_no_causes_are_named_with_their_lines(run):
+    result = run(rows=ROWS.replace("12,2,a", "12,-2,a").replace("31,2", "31,1.5"))
+    assert result.exit_code == 3
+    assert "line 3: '-2'; line 6: '1.5'" in result.output
+    many = "t,e\n" + "".join(f"{n},{n}\n" for n in range(1, 150))
+    assert "at most 100 causes; here are 149" in run(rows=many).output
+
+
+def test_missing_events_are_left_out_and_counted(run):
+    result = run("--format", "json", rows=ROWS.replace("20,0,b", "20,NA,b"))
+    assert json.loads(result.stdout)["left_out"] == 1
+    assert "line 5" in result.stderr
+
+
+def test_codes_one_and_two_alone_are_warned_about(run):
+    rows = "t,e\n3,1\n4,2\n5,2\n"
+    result = run("--format", "json", rows=rows)
+    assert "recode" in result.stderr
+    assert "recode" in json.loads(result.stdout)["warnings"][0]
+    assert "recode" in run(rows=rows).stdout
+    assert "recode" not in run(rows=rows + "6,0\n").output
+
+
+def test_one_group_has_no_test(run):
+    result = run("--by", "g", "--format", "json", rows="t,e,g\n3,1,a\n4,2,a\n5,0,a\n")
+    assert json.loads(result.stdout)["gray"] == []
+    assert "only one group" in result.stderr
+
+
+def test_a_study_names_its_causes():
+    result = CliRunner().invoke(main, ["cif", "ketamine-taper", "--format", "json"])
+    document = json.loads(result.stdout)
+    assert [(c["cause"], c["name"]) for c in document["curves"]] == [(1, "relapse"), (2, "death")]
+    assert [row["time"] for row in document["curves"][0]["at"]] == [91, 182, 365, 730]
+    by_name = ["cif", "ketamine-taper", "--formula", "dose10", "--cause", "relapse"]
+    assert "Incidence of cause relapse: dose10" in CliRunner().invoke(main, by_name).stdout
+    wrong = CliRunner().invoke(main, [*by_name[:-1], "stroke"])
+    assert wrong.exit_code == 3
+    assert "relapse, death" in wrong.output
