@@ -77,19 +77,18 @@ class Spells:
         person = pd.Index(ids).get_indexer(pd.Index(self.patient_id))
         relapsed = np.equal(self.ended_by, RELAPSE)
         competes = np.isin(self.ended_by, self.competing)
-        last = np.append(person[1:] != person[:-1], True)
+        first, last = _ends(person)
         at_once = self.stop == self.start
         # Who relapsed or died on day 0 was at risk on that day alone.
-        rows = np.flatnonzero(~at_once | (self.stop == 0) & np.append(True, last[:-1]))
-        final = np.append(person[rows][1:] != person[rows][:-1], True)
+        rows = np.flatnonzero(~at_once | ((self.stop == 0) & first))
+        opening, final = _ends(person[rows])
         fate = np.full(ids.size, "", dtype=object)
         fate[person[last]] = np.where(competes, self.ended_by, self.state)[last]
-        following = np.append(self.state[rows][1:], "")
-        to = np.where(final, fate[person[rows]], following)
+        to = np.where(final, fate[person[rows]], np.roll(self.state[rows], -1))
         moments = pd.MultiIndex.from_arrays([person, self.stop])
         entry = np.where(self.start[rows] > 0, self.start[rows], np.nan)
-        # On day 0 itself everybody is at risk who is followed from then on.
-        began = np.append(False, (person[rows][1:] == person[rows][:-1]) & at_once[rows][:-1])
+        # Who is at risk on day 0 by such a row enters the next one after it.
+        began = ~opening & np.roll(at_once[rows], 1)
         return Recurrences.of_rows(
             start=np.where(began, self.start[rows], entry),
             stop=self.stop[rows],
@@ -226,6 +225,15 @@ def _spells(
         "file": frame["file"].to_numpy(dtype=object),
         "line": frame["line"].to_numpy(dtype=np.int64),
     }
+
+
+def _ends(person: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which rows are the first and the last of their person; theirs lie together."""
+    first = np.ones(person.size, dtype=np.bool_)
+    first[1:] = person[1:] != person[:-1]
+    last = np.ones(person.size, dtype=np.bool_)
+    last[:-1] = first[1:]
+    return first, last
 
 
 def _of_rows(covariates: pd.DataFrame | None, person: NDArray[np.intp]) -> pd.DataFrame | None:

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from survival_bzd import endpoint as endpoints
+from survival_bzd.errors import BadInput
 from survival_bzd.estimate import mean_count, multi_state, time_in_state
 from survival_bzd.records import evidence, read_study
 from survival_bzd.records.supplied import import_ctn0094
@@ -111,6 +112,18 @@ def test_nobody_relapses_and_the_tables_are_those_of_the_endpoint_again(derive):
     assert list(endpoints.derive(derived.evidence, derived.endpoint).time) == [9, 8]
     trace = endpoints.trace(derived.evidence, derived.endpoint)
     assert list(trace[trace["patient_id"] == "q"]["role"])[:3] == ["known free", "relapse", "after"]
+
+
+def test_nobody_reaches_the_origin(derive):
+    derived = derive(urine={"p": "5+ 9-"}, origin=TWICE, population="intention")
+    found = endpoints.spells(derived.evidence, derived.endpoint)
+    assert found.patient_id.size == 0
+    made = found.recurrences()
+    assert (made.counted.n, made.moves.n) == (0, 0)
+    with pytest.raises(BadInput, match="at least one patient"):
+        mean_count(made.counted, made.counted.patient_id)
+    with pytest.raises(BadInput, match="at least one patient"):
+        multi_state(made.moves, made.moves.patient_id, made.state)
 
 
 SOURCE = os.environ.get("SURVIVAL_BZD_CTN0094")

@@ -15,7 +15,7 @@ from survival_bzd.errors import BadInput, Fault, NotEstimable
 from survival_bzd.estimate.cox_model.pieces import check_pieces
 from survival_bzd.estimate.limits import SCALES, limits_of
 from survival_bzd.estimate.quantities import Floats, choice, frozen, labels, normal_quantile
-from survival_bzd.estimate.risk_sets import Indices, merge_near_equal
+from survival_bzd.estimate.risk_sets import Indices, split
 from survival_bzd.estimate.times_asked import snapped
 
 if TYPE_CHECKING:
@@ -377,6 +377,7 @@ def _histories(
     cluster: ArrayLike | None,
 ) -> tuple[tuple[str, ...], tuple[_Histories, ...]]:
     """Check the rows; return the names of the states, and the rows of each group."""
+    groups = split(tte, by)
     check_pieces(tte, patient)
     person = labels(patient, tte.n, "patient")[1]
     member = person if cluster is None else labels(cluster, tte.n, "cluster")[1]
@@ -385,34 +386,32 @@ def _histories(
     states = tuple(dict.fromkeys((*occupied, *tte.causes, *names.values())))
     place = {code: states.index(name) for code, name in names.items()}
     to = np.array([place.get(code, STAYS) for code in tte.event.tolist()], dtype=np.intp)
-    time, entry = merge_near_equal(tte.time, tte.entry)
-    begin = np.full(tte.n, -np.inf)
-    if entry is not None:
-        begin = np.where(np.isnan(entry), -np.inf, entry)
-    _check_states(tte, person, now, to, begin, states)
-    weight = np.ones(tte.n) if tte.weight is None else tte.weight
-    whose = np.zeros(tte.n, dtype=np.intp)
-    groups: tuple[str | None, ...] = (None,)
-    if by is not None:
-        groups, whose = labels(by, tte.n, "by")
+    _check_states(tte, person, now, to, states)
     found = []
-    for number, label in enumerate(groups):
-        rows = np.flatnonzero(whose == number)
+    for group in groups:
+        rows = group.rows
         clusters, index = np.unique(member[rows], return_inverse=True)
         found.append(
             _Histories(
-                label=label,
+                label=group.label,
                 n=int(np.unique(person[rows]).size),
-                begin=begin[rows],
-                time=time[rows],
+                begin=_begin(group.entry, group.n),
+                time=group.time,
                 state=now[rows],
                 to=to[rows],
-                weight=weight[rows],
+                weight=np.ones(group.n) if group.weight is None else group.weight,
                 cluster=index,
                 clusters=int(clusters.size),
             )
         )
     return states, tuple(found)
+
+
+def _begin(entry: Floats | None, n: int) -> Floats:
+    """Return when rows begin: before every time where they have no entry."""
+    if entry is None:
+        return np.full(n, -np.inf)
+    return np.where(np.isnan(entry), -np.inf, entry)
 
 
 def _cause(tte: TimeToEvent, code: int) -> str:
@@ -425,11 +424,10 @@ def _check_states(
     person: Indices,
     now: Indices,
     to: Indices,
-    begin: Floats,
     states: tuple[str, ...],
 ) -> None:
     """Refuse rows that move to where they are, or begin elsewhere than the one before ended."""
-    order = np.lexsort((begin, person))
+    order = np.lexsort((_begin(tte.entry, tte.n), person))
     before, after = order[:-1], order[1:]
     left = np.where(to[before] == STAYS, now[before], to[before])
     torn = after[(person[before] == person[after]) & (left != now[after])]
