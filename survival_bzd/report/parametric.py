@@ -67,7 +67,7 @@ def _fit(fit: ParametricFit, at: Sequence[float], best: ParametricFit | None) ->
                     **{key: float(getattr(fit, key)[place])
                        for key in ("estimate", "std_error", "lower", "upper")},
                 },
-                fit.reason,
+                fit.reason or "too large for a number",
             )
             for place, name in enumerate(fit.parameters)
         ] if not fit.reason else [],

@@ -133,9 +133,11 @@ class ParametricFit:
             return ParametricAt(time=frozen(asked), survival=nothing, std_error=nothing,
                                 lower=nothing, upper=nothing,
                                 extrapolated=asked > self.last_time)  # fmt: skip
-        hazard = self._distribution.cumulative(self.theta, asked)
-        slopes = self._slopes(asked)
+        with np.errstate(over="ignore", invalid="ignore"):
+            hazard = self._distribution.cumulative(self.theta, asked)
+            slopes = self._slopes(asked)
         survival = np.exp(-hazard)
+        slopes[survival == 0] = 0.0
         error = survival * np.sqrt(np.einsum("tp,pq,tq->t", slopes, self.covariance, slopes))
         lower, upper = limits_of(survival, error, "log-log", normal_quantile(self.confidence))
         return ParametricAt(
