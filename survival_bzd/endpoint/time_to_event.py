@@ -198,7 +198,7 @@ class TimeToEvent:
             return True
         entry, weight = self.entry, self.weight
         return (
-            bool(self.time.min() >= 0 and self.time.max() < BOUND)
+            _are_follow_up(self.time)
             and bool(self.event.min() >= 0)
             and (entry is None or not ((entry <= -BOUND) | (entry >= self.time)).any())
             and (weight is None or bool(weight.min() > 0 and weight.max() < BOUND))
@@ -325,6 +325,16 @@ def _column(values: ArrayLike, dtype: type) -> NDArray[Any]:
     return array
 
 
+def _are_follow_up(time: NDArray[np.float64]) -> bool:
+    """Whether the times are zero or more and below the bound, as a rule by one look at their bits.
+
+    Above the bits of the bound are those of larger numbers, of none, and of all with a minus sign.
+    """
+    if time.view(np.uint64).max() < np.float64(BOUND).view(np.uint64):
+        return True
+    return bool(time.min() >= 0 and time.max() < BOUND)
+
+
 def _optional(values: ArrayLike | None, dtype: type) -> NDArray[Any] | None:
     return None if values is None else _column(values, dtype)
 
@@ -337,7 +347,7 @@ def _event_codes(values: ArrayLike) -> NDArray[np.signedinteger[Any]]:
     array = np.asarray(values)
     if array.dtype.kind == "b":
         return _column(array, np.int8)
-    codes = array.astype(np.int64) if array.dtype.kind in "ui" else _whole(array)
+    codes = array if array.dtype.kind in "ui" else _whole(array)
     few = not codes.size or (codes.min() >= -128 and codes.max() < 128)
     return _column(codes, np.int8 if few else np.int64)
 

@@ -28,6 +28,11 @@ class EventWeights:
     rho: float
     gamma: float
 
+    @property
+    def local(self) -> bool:
+        """Whether the weight at a time depends on the patients at risk then, and on no other."""
+        return self.name in ("logrank", "gehan", "tarone-ware")
+
     def at(self, place: Scale, at_risk: Floats, events: Floats) -> Floats:
         """Return the (k,) weight of an event in each cell; S is that of everybody in the stratum.
 

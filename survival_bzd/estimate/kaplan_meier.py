@@ -25,7 +25,7 @@ from survival_bzd.estimate.quantities import (
     sealed,
 )
 from survival_bzd.estimate.risk_sets import Group, RiskSets, split
-from survival_bzd.estimate.tally import NEAR
+from survival_bzd.estimate.tally import NEAR, parts
 from survival_bzd.estimate.times_asked import present, snapped
 
 if TYPE_CHECKING:
@@ -435,20 +435,34 @@ def _curve(
 
 def product_limit(counts: RiskSets) -> Floats:
     """Return S at each distinct time; once it is 0 it stays 0."""
-    remaining = counts.events / counts.at_risk
-    np.subtract(1.0, remaining, out=remaining)
-    remaining[counts.emptied] = 0.0
-    return np.cumprod(remaining, out=remaining)
+    survival = np.empty(counts.time.size)
+    reached = 1.0
+    for run in parts(survival.size):
+        part = survival[run]
+        np.divide(counts.events[run], counts.at_risk[run], out=part)
+        np.subtract(1.0, part, out=part)
+        part[counts.emptied[run]] = 0.0
+        part[0] *= reached
+        np.cumprod(part, out=part)
+        reached = part[-1]
+    return survival
 
 
 def _greenwood(counts: RiskSets, survival: Floats) -> Floats:
     """Return Greenwood's standard error of S; NaN where S is 0."""
-    product = counts.at_risk - counts.events
-    product *= counts.at_risk
-    product[counts.emptied] = np.nan
-    variance = np.divide(counts.events, product, out=product)
-    std_error = np.sqrt(np.cumsum(variance, out=variance), out=variance)
-    std_error *= survival
+    std_error = np.empty(counts.time.size)
+    reached = 0.0
+    for run in parts(std_error.size):
+        part, events, at_risk = std_error[run], counts.events[run], counts.at_risk[run]
+        np.subtract(at_risk, events, out=part)
+        part *= at_risk
+        part[counts.emptied[run]] = np.nan
+        np.divide(events, part, out=part)
+        part[0] += reached
+        np.cumsum(part, out=part)
+        reached = part[-1]
+        np.sqrt(part, out=part)
+        part *= survival[run]
     return std_error
 
 

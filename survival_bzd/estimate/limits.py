@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from survival_bzd.estimate.quantities import Floats
-from survival_bzd.estimate.tally import CHUNK
+from survival_bzd.estimate.tally import parts
 
 SCALES = ("log-log", "log", "plain", "arcsin", "logit")
 
@@ -17,31 +17,35 @@ def limits_of(survival: Floats, std_error: Floats, scale: str, z: float) -> tupl
     nothing about the uncertainty.
     """
     lower, upper = np.empty_like(survival), np.empty_like(survival)
-    for start in range(0, survival.size, CHUNK):
-        part = slice(start, start + CHUNK)
-        inside = (survival[part] > 0) & (survival[part] < 1)
-        s = np.where(inside, survival[part], np.nan)
-        # What overflows is clipped: within rounding of 0 or 1 a limit may be 0 or 1.
-        with np.errstate(over="ignore"):
-            limits = _SCALES[scale](s, z * std_error[part])
-        for limit, side in zip(limits, (lower, upper), strict=True):
-            np.clip(limit, 0.0, 1.0, out=side[part])
+    for run in parts(survival.size):
+        s = survival[run]
+        inside = (s > 0) & (s < 1)
+        if not inside.all():
+            s = np.where(inside, s, np.nan)
+        # What overflows is cut off: within rounding of 0 or 1 a limit may be 0 or 1.
+        with np.errstate(over="ignore", divide="ignore"):
+            lower[run], upper[run] = _SCALES[scale](s, z * std_error[run])
     return lower, upper
 
 
 def _plain(s: Floats, margin: Floats) -> tuple[Floats, Floats]:
-    return s - margin, s + margin
+    return np.maximum(s - margin, 0.0), np.minimum(s + margin, 1.0)
 
 
 def _log(s: Floats, margin: Floats) -> tuple[Floats, Floats]:
     step = margin / s
-    return s * np.exp(-step), s * np.exp(step)
+    return s * np.exp(-step), np.minimum(s * np.exp(step), 1.0)
 
 
 def _log_log(s: Floats, margin: Floats) -> tuple[Floats, Floats]:
-    hazard = -np.log(s)
-    step = margin / (s * hazard)
-    return np.exp(-hazard * np.exp(step)), np.exp(-hazard * np.exp(-step))
+    log = np.log(s)
+    # The logarithm is negative, and so is the step: the factor is below 1.
+    step = margin / s
+    step /= log
+    factor = np.exp(step, out=step)
+    lower = log / factor
+    upper = np.multiply(log, factor, out=factor)
+    return np.exp(lower, out=lower), np.exp(upper, out=upper)
 
 
 def _arcsin(s: Floats, margin: Floats) -> tuple[Floats, Floats]:

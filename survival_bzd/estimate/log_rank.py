@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import NotEstimable
 from survival_bzd.estimate.event_weights import EventWeights, event_weights
-from survival_bzd.estimate.quantities import Floats, Test, frozen, labels
+from survival_bzd.estimate.quantities import Floats, Test, frozen, label_codes, labels
 from survival_bzd.estimate.risk_sets import (
     Cells,
     Indices,
@@ -20,7 +20,7 @@ from survival_bzd.estimate.risk_sets import (
     merge_near_equal,
     sums,
 )
-from survival_bzd.estimate.tally import tally
+from survival_bzd.estimate.tally import compact_tally, parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,22 +167,23 @@ def logrank(
     (array([2., 2.]), array([0.8333, 3.1667]), 2.8824)
     """
     kind = event_weights(weights, rho, gamma)
-    groups, member = compared(tte, by)
+    groups, code = label_codes(by, tte.n, "by")
+    _at_least_two(groups)
     robust = takes_robust_variance(tte)
-    table: Shares
     if strata is None and tte.entry is None and tte.weight is None:
-        table, observed = _each_once(tte, member, len(groups), kind)
-        variance = _variance(table)
+        n, observed, expected, variance = _each_once(tte, code, len(groups), kind)
     else:
+        member = code.astype(np.intp, copy=False)
         table = tabulate(tte, placed(tte, strata), member, len(groups), kind)
         weight = table.weight[table.place.last]
         observed = _by_group(weight, tte.weight, tte.relapsed, member, len(groups))
+        expected = _expected(table)
         if robust:
             influence = influences(tte, table, member)
             variance = influence.T @ influence
         else:
             variance = _variance(table)
-    expected = (table.weight * table.events) @ table.share
+        n = np.bincount(member, minlength=len(groups)).astype(np.int64)
     test = difference_test(observed, expected, variance)
     return LogRank(
         statistic=test.statistic,
@@ -190,7 +191,7 @@ def logrank(
         p_value=test.p_value,
         reason=test.reason,
         groups=groups,
-        n=np.bincount(member, minlength=len(groups)).astype(np.int64),
+        n=n,
         observed=frozen(observed),
         expected=frozen(expected),
         variance=frozen(variance),
@@ -204,12 +205,16 @@ def logrank(
 def compared(tte: TimeToEvent, by: ArrayLike) -> tuple[tuple[str, ...], Indices]:
     """Return the groups and the group of each patient; there must be two groups or more."""
     groups, member = labels(by, tte.n, "by")
+    _at_least_two(groups)
+    return groups, member
+
+
+def _at_least_two(groups: tuple[str, ...]) -> None:
     if len(groups) < 2:
         raise NotEstimable(
             f"There is only one group to compare ({', '.join(groups) or 'nobody'}). "
             "Name a column with at least two values."
         )
-    return groups, member
 
 
 def placed(tte: TimeToEvent, strata: ArrayLike | None) -> Cells:
@@ -241,21 +246,37 @@ def tabulate(
 
 
 def _each_once(
-    tte: TimeToEvent, member: Indices, g: int, kind: EventWeights
-) -> tuple[Shares, Floats]:
-    """Count patients without weights, strata or late entries, and each group's weighted events."""
-    small: type[np.signedinteger[Any]] = np.int8 if g < 64 else np.int64
-    ending = member.astype(small)
+    tte: TimeToEvent, code: NDArray[np.integer], g: int, kind: EventWeights
+) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
+    """Count patients without weights, strata or late entries, in pieces that stay in the cache.
+
+    Returns
+    -------
+    Each group's patients, and the observed and expected events with their variance.
+    """
+    small: type[np.integer] = np.uint8 if g <= 128 else np.intp
+    ending: NDArray[np.integer] = code.astype(small)
     ending *= 2
     ending += tte.relapsed
-    time, counts = tally(tte.time, ending, 2 * g, merge=True)
-    events, ended = counts[1::2], counts[::2] + counts[1::2]
-    within = np.cumsum(ended[:, ::-1], axis=1)[:, ::-1]
-    at_risk, happened = within.sum(axis=0), events.sum(axis=0)
-    place = Scale(time=time, starts=np.array([0, time.size]))
-    weight = kind.at(place, at_risk, happened)
-    shares = Shares(at_risk=at_risk, events=happened, share=(within / at_risk).T, weight=weight)
-    return shares, events @ weight
+    time, counts = compact_tally(tte.time, ending, 2 * g, merge=True)
+    n: NDArray[np.int64] = counts.sum(axis=1, dtype=np.int64).reshape(g, 2).sum(axis=1)
+    observed, expected, variance = np.zeros(g), np.zeros(g), np.zeros((g, g))
+    remaining = n[:, None]
+    for run in parts(time.size) if kind.local else [slice(None)]:
+        events = counts[1::2, run]
+        ended = counts[::2, run] + events
+        through = np.cumsum(ended, axis=1, dtype=np.int64)
+        within = (remaining - through + ended).astype(np.float64)
+        remaining = remaining - through[:, -1:]
+        at_risk, happened = within.sum(axis=0), events.sum(axis=0, dtype=np.float64)
+        place = Scale(time=time[run], starts=np.array([0, at_risk.size]))
+        weight = kind.at(place, at_risk, happened)
+        within /= at_risk
+        shares = Shares(at_risk=at_risk, events=happened, share=within.T, weight=weight)
+        observed += events @ weight
+        expected += _expected(shares)
+        variance += _variance(shares)
+    return n, observed, expected, variance
 
 
 def _of_group(inside: NDArray[np.bool_], weight: Floats | None) -> Floats:
@@ -268,6 +289,12 @@ def _by_group(
     """Sum the values of the patients with the event by group."""
     each = values if weight is None else values * weight
     return sums(member[event], each[event], g)
+
+
+def _expected(table: Shares) -> Floats:
+    """Return the events that each group would have, were its hazard that of all."""
+    expected: Floats = (table.weight * table.events) @ table.share
+    return expected
 
 
 def _variance(table: Shares) -> Floats:

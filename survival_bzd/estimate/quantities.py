@@ -132,6 +132,14 @@ def labels(values: ArrayLike, n: int, name: str) -> tuple[tuple[str, ...], NDArr
     BadInput
         If a label is missing; every such row is named.
     """
+    texts, codes = label_codes(values, n, name)
+    return texts, codes.astype(np.intp, copy=False)
+
+
+def label_codes(
+    values: ArrayLike, n: int, name: str
+) -> tuple[tuple[str, ...], NDArray[np.integer]]:
+    """Do what `labels` does; the codes take as few bytes as the labels allow."""
     column = np.asarray(values)
     if column.shape != (n,):
         raise ValueError(f"{name} has shape {column.shape}, but there are {n} rows")
@@ -146,6 +154,7 @@ def labels(values: ArrayLike, n: int, name: str) -> tuple[tuple[str, ...], NDArr
             )
             for row in missing
         )
+    index: NDArray[np.integer]
     if column.dtype.kind == "O":
         column = np.array([_as_written(value) for value in column], dtype=object)
         distinct, index = np.unique(column.astype(str), return_inverse=True)
@@ -153,23 +162,39 @@ def labels(values: ArrayLike, n: int, name: str) -> tuple[tuple[str, ...], NDArr
         distinct, index = _distinct(column)
     texts = [_as_written(value) for value in distinct.tolist()]
     order = _reading_order(texts)
-    rank = np.empty(len(texts), dtype=np.intp)
+    in_order = tuple(texts[i] for i in order)
+    if order == list(range(len(order))):
+        return in_order, index
+    rank = np.empty(len(texts), dtype=index.dtype)
     rank[order] = np.arange(len(texts))
-    return tuple(texts[i] for i in order), rank[index]
+    return in_order, rank[index]
 
 
-def _distinct(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def _distinct(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.integer]]:
     """Return the distinct values, ascending, and the place of each; few codes need no sort."""
     if column.dtype.kind not in "bui" or not column.size:
         return np.unique(column, return_inverse=True)
-    codes = column.astype(np.intp) if column.dtype.itemsize < 8 else column
-    least, span = codes.min(), int(codes.max()) - int(codes.min())
+    codes = column.view(np.uint8) if column.dtype.kind == "b" else column
+    least, most = int(codes.min()), int(codes.max())
+    span = most - least
     if span >= max(1000, codes.size):
         return np.unique(column, return_inverse=True)
-    shifted = (codes - least if least else codes).astype(np.intp, copy=False)
-    seen = np.bincount(shifted) > 0
-    distinct = (np.flatnonzero(seen).astype(codes.dtype) + least).astype(column.dtype)
-    return distinct, shifted if seen.all() else (np.cumsum(seen) - 1)[shifted]
+    shifted: NDArray[np.integer] = np.empty(codes.shape, dtype=np.min_scalar_type(span))
+    start = codes.dtype.type(least)
+    np.subtract(codes, start, out=shifted, casting="unsafe")
+    # Two neighbouring codes are both there: they are the least and the most.
+    seen = np.ones(span + 1, dtype=np.bool_) if span < 2 else _seen(shifted, span + 1)
+    distinct = (np.flatnonzero(seen).astype(codes.dtype) + start).astype(column.dtype)
+    return distinct, shifted if seen.all() else (np.cumsum(seen) - 1).astype(shifted.dtype)[shifted]
+
+
+def _seen(codes: NDArray[np.integer], size: int) -> NDArray[np.bool_]:
+    """Return which codes below `size` occur."""
+    seen = np.zeros(size, dtype=np.bool_)
+    step = max(1 << 16, size)
+    for start in range(0, codes.size, step):
+        seen |= np.bincount(codes[start : start + step], minlength=size) > 0
+    return seen
 
 
 def is_missing(column: NDArray[Any]) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.estimate.quantities import Floats, labels
-from survival_bzd.estimate.tally import NEAR, tally
+from survival_bzd.estimate.tally import NEAR, parts, tally
 
 Indices = NDArray[np.intp]
 
@@ -241,11 +241,15 @@ def risk_sets(
 def _each_once(time: Floats, event: NDArray[np.bool_], *, merge: bool) -> RiskSets:
     """Count patients without weights or late entries."""
     levels, (censored, events) = tally(time, event.view(np.int8), 2, merge=merge)
-    ended = censored + events
-    # Everybody less those who ended before: whole numbers, so nothing is lost.
-    at_risk = np.cumsum(ended)
-    np.subtract(ended, at_risk, out=at_risk)
-    at_risk += time.size
+    at_risk = np.empty(levels.size)
+    remaining = time.size
+    for run in parts(levels.size):
+        # Whole numbers add up faster than fractions.
+        ended = (censored[run] + events[run]).astype(np.intp)
+        before = np.cumsum(ended)
+        before -= ended
+        np.subtract(remaining, before, out=at_risk[run])
+        remaining -= int(before[-1] + ended[-1])
     return RiskSets(
         time=levels,
         at_risk=at_risk,
