@@ -59,6 +59,12 @@ from survival_bzd.estimate.planning.schoenfeld import (
     schoenfeld_power,
 )
 from survival_bzd.estimate.planning.simulation import DetectionBias, SimulatedPower, simulate_power
+from survival_bzd.estimate.prediction.cross_validation import cross_validate
+from survival_bzd.estimate.prediction.result import (
+    CrossValidation,
+    PredictionScore,
+    PredictionSplit,
+)
 from survival_bzd.estimate.proportion import Proportion, proportion
 from survival_bzd.estimate.quantities import Estimate, Test
 from survival_bzd.estimate.recurrent.mean_count import MeanCount, mean_count
@@ -92,6 +98,7 @@ __all__ = [
     "CoxFit",
     "CoxPath",
     "CoxResiduals",
+    "CrossValidation",
     "CumulativeIncidence",
     "DetectionBias",
     "Estimate",
@@ -116,6 +123,8 @@ __all__ = [
     "PhTest",
     "PooledCox",
     "PredictedIncidence",
+    "PredictionScore",
+    "PredictionSplit",
     "Proportion",
     "RestrictedMean",
     "RestrictedMeanDifference",
@@ -141,6 +150,7 @@ __all__ = [
     "cox_curves",
     "cox_path",
     "cox_residuals",
+    "cross_validate",
     "describe",
     "exact_logrank",
     "fine_gray",

@@ -1,0 +1,1 @@
+"""How well relapse is predicted in patients who were not fitted."""
