@@ -32,6 +32,14 @@ def _estimators(results: PaperResults) -> dict[str, str]:
     }
     if results.tte.unit == "days":
         used["months"] = "30.4375 days on display; m months are day floor(30.4375 m)"
+    if results.interval_curves:
+        used["interval_censored"] = (
+            "shown where a relapse is known no nearer than to a month; (lower, upper]; inside a "
+            "support interval the curve falls at its middle; percentile limits from "
+            f"{results.interval_limits[0].replicates} resamples, seed "
+            f"{results.interval_limits[0].seed}; kaplan_meier_above and farthest.difference in "
+            "percentage points, Kaplan-Meier less the interval-censored curve"
+        )
     if results.hazards:
         used["rates"] = (
             f"values per unit of follow-up, texts per {RATE_PER} "

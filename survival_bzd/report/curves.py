@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from survival_bzd.report.rounding import displayed
@@ -11,7 +12,7 @@ from survival_bzd.report.time_axis import Tick
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from survival_bzd.estimate import KaplanMeier
+    from survival_bzd.estimate import IntervalCurve, KaplanMeier
 
 STEPS = ("time", "at_risk", "events", "censored", "survival", "std_error", "lower", "upper")
 """Columns of a curve's rows, one row per distinct follow-up time."""
@@ -44,8 +45,26 @@ def risk_csv(curves: Sequence[KaplanMeier], ticks: Sequence[Tick], *, synthetic:
     return _written(columns, synthetic)
 
 
+def support_csv(curves: Sequence[IntervalCurve], *, synthetic: bool) -> str:
+    """Write the interval-censored curves, one row per support interval; an endless one is open."""
+    names = ("support_lower", "support_upper", "mass", "survival")
+    columns: dict[str, list[Value]] = {key: [] for key in ("group", *names)}
+    for curve in curves:
+        columns["group"] += [curve.group] * curve.mass.size
+        for name in names:
+            values = getattr(curve, name).tolist()
+            columns[name] += [value if math.isfinite(value) else None for value in values]
+    for side in ("lower", "upper"):
+        unit = curves[0].unit
+        columns[f"{side}_displayed"] = [
+            displayed(time, unit) if isinstance(time, float) else None
+            for time in columns[f"support_{side}"]
+        ]
+    return _written(columns, synthetic)
+
+
 def _written(columns: dict[str, list[Value]], synthetic: bool) -> str:
-    rows = len(columns["time"])
+    rows = len(columns["group"])
     return csv(
         (
             *((key, tuple(column)) for key, column in columns.items()),

@@ -204,12 +204,26 @@ def _estimates(results: PaperResults) -> Iterator[str]:
         f"{level(curve.confidence)} limits on the {curve.limits} scale{open_limits}. Patients with "
         "a time of at least t were at risk at t, and nothing was estimated past the last follow-up."
     )
+    yield from _between_visits(results)
     yield (f"Figures draw a curve lighter where fewer than {FEW_AT_RISK} patients are at risk.")
     yield from _times(results)
     if results.proportions:
         method = listed(sorted({one.proportion.method for one in results.proportions}))
         yield f"Proportions have exact ({method}) limits."
     yield from _models(results)
+
+
+def _between_visits(results: PaperResults) -> Iterator[str]:
+    if not results.interval_curves:
+        return
+    drawn = results.interval_limits[0]
+    yield (
+        "Because some relapses are known to lie in an interval of more than a month only, from the "
+        "last evidence of being free to the evidence of relapse, the curve was also estimated by "
+        "nonparametric maximum likelihood for interval-censored times, with "
+        f"{level(drawn.confidence)} percentile limits from {drawn.replicates:,} resamples of the "
+        f"patients (seed {drawn.seed})."
+    )
 
 
 def _times(results: PaperResults) -> Iterator[str]:

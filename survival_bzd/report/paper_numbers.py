@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from survival_bzd.estimate.interval_censored.apart import farthest_apart
 from survival_bzd.report.numbers import Numbers
 from survival_bzd.report.phrases import (
     proportion_phrase,
@@ -58,6 +59,7 @@ def paper_numbers(results: PaperResults) -> Numbers:
     _patients(numbers, results)
     for curve in results.curves:
         _curve(numbers, results, curve)
+    _interval_curves(numbers, results)
     for curve in results.follow_up:
         _median(numbers, f"{_named('follow_up', results, curve.group)}.median", curve)
     _described(numbers, results)
@@ -134,6 +136,33 @@ def _curve(numbers: Numbers, results: PaperResults, curve: KaplanMeier) -> None:
             phrase = with_level(three(values, percent), curve.confidence, "%")
             numbers.phrase(f"{key}.phrase", phrase)
     _median(numbers, f"{_named('time_to_relapse', results, curve.group)}.median", curve)
+
+
+def _interval_curves(numbers: Numbers, results: PaperResults) -> None:
+    """Add the curves of relapses between two visits, and how far Kaplan-Meier is from them."""
+    usual = {curve.group: curve for curve in results.curves}
+    times = [horizon.time for horizon in results.horizons]
+    unit = results.tte.unit
+    for curve, drawn in zip(results.interval_curves, results.interval_limits, strict=True):
+        root = _named("interval_censored", results, curve.group)
+        km, at = usual[curve.group].at(times), curve.at(times)
+        for place, horizon in enumerate(results.horizons):
+            key = f"{root}.{horizon.key}"
+            values = tuple(float(one[place]) for one in (at.survival, drawn.lower, drawn.upper))
+            reason = at.reasons[place] if math.isnan(values[0]) else ""
+            for name, value in zip(("estimate", "lower", "upper"), values, strict=True):
+                sign = "%" if name == "estimate" and not math.isnan(value) else ""
+                numbers.add(f"{key}.{name}", value, f"{percent(value)}{sign}", reason)
+            texts = three((values[0], values[1], values[2]), percent)
+            numbers.phrase(f"{key}.phrase", with_level(texts, drawn.confidence, "%"))
+            apart = 100 * (float(km.survival[place]) - values[0])
+            numbers.add(f"{key}.kaplan_meier_above", apart, decimal(apart, 1), reason)
+        most = farthest_apart(usual[curve.group], curve)
+        points = 100 * most.difference
+        numbers.add(f"{root}.farthest.difference", points, decimal(points, 1))
+        numbers.add(f"{root}.farthest.time", most.time, _in_unit(shown_time(most.time, unit), unit))
+        words = f"{decimal(points, 1)} percentage points at {shown_time(most.time, unit)}"
+        numbers.phrase(f"{root}.farthest.phrase", f"{words} {displayed_unit(unit)}")
 
 
 def _median(numbers: Numbers, key: str, curve: KaplanMeier) -> None:

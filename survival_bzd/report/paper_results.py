@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         Characteristic,
         CoxFit,
         HazardTable,
+        IntervalCurve,
+        IntervalLimits,
         KaplanMeier,
         LogRank,
         Proportion,
@@ -179,6 +181,8 @@ class PaperResults:
     flow : what became of everybody enrolled; None for rows that came without records.
     horizons : times at which the relapse-free proportion is reported, increasing.
     curves : Kaplan-Meier curves of the time to relapse.
+    interval_curves, interval_limits : the curves of relapses that lie between two visits, with
+        limits at the horizons; empty where no visits are more than a month apart.
     follow_up : reverse Kaplan-Meier curves, whose median is the median follow-up.
     restricted_means : restricted mean times free of relapse.
     hazards : rates per window of time.
@@ -206,6 +210,8 @@ class PaperResults:
     control_group: bool = False
     flow: Flow | None = None
     horizons: tuple[Horizon, ...] = ()
+    interval_curves: tuple[IntervalCurve, ...] = ()
+    interval_limits: tuple[IntervalLimits, ...] = ()
     follow_up: tuple[KaplanMeier, ...] = ()
     restricted_means: tuple[RestrictedMean, ...] = ()
     hazards: tuple[HazardTable, ...] = ()

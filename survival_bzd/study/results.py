@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from survival_bzd.endpoint import (
     TimeToEvent,
     counts,
@@ -18,15 +21,20 @@ from survival_bzd.errors import NotEstimable
 from survival_bzd.estimate import (
     Characteristic,
     CoxFit,
+    IntervalCurve,
+    IntervalLimits,
     cox,
     describe,
     follow_up,
     hazard_table,
     kaplan_meier,
     logrank,
+    npmle,
+    npmle_limits,
     proportion,
     restricted_mean,
 )
+from survival_bzd.estimate.interval_censored.apart import seen_months_apart
 from survival_bzd.report.paper_results import (
     CountedProportion,
     EndpointFacts,
@@ -66,6 +74,7 @@ def results(study: Study, progress: Progress = lambda step: None) -> PaperResult
     by = None if paper.by is None else group_labels(tte, paper.by)
     progress("estimating")
     curves = kaplan_meier(tte) + (() if by is None else kaplan_meier(tte, by=by))
+    between = _between_visits(study, tte, by)
     return PaperResults(
         study=card.name,
         title=card.title,
@@ -76,6 +85,8 @@ def results(study: Study, progress: Progress = lambda step: None) -> PaperResult
         flow=tte.flow,
         horizons=horizons(study),
         curves=curves,
+        interval_curves=between[0],
+        interval_limits=between[1],
         follow_up=follow_up(tte) + (() if by is None else follow_up(tte, by=by)),
         restricted_means=restricted_mean(tte) + (() if by is None else restricted_mean(tte, by=by)),
         hazards=hazard_table(tte, hazard_edges(study))
@@ -121,6 +132,21 @@ def versions() -> dict[str, str]:
         "Python": f"{here.major}.{here.minor}",
         **{name: version(name) for name in SOFTWARE},
     }
+
+
+def _between_visits(
+    study: Study, tte: TimeToEvent, by: NDArray[np.object_] | None
+) -> tuple[tuple[IntervalCurve, ...], tuple[IntervalLimits, ...]]:
+    """Estimate the interval-censored curves, where a relapse is known no nearer than to a month."""
+    late = tte.entry is not None and not bool(np.isnan(tte.entry).all())
+    if late or not seen_months_apart(tte):
+        return (), ()
+    times = [horizon.time for horizon in horizons(study)]
+    splits: list[NDArray[np.object_] | None] = [None, *([] if by is None else [by])]
+    return (
+        tuple(curve for split in splits for curve in npmle(tte, by=split)),
+        tuple(one for split in splits for one in npmle_limits(tte, times, by=split)),
+    )
 
 
 def _facts(study: Study) -> EndpointFacts:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from survival_bzd.report.figures.flow import flow_figure
 from survival_bzd.report.figures.forest import forest_figure
+from survival_bzd.report.figures.interval_censored import interval_figure
 from survival_bzd.report.figures.relapse_free import curve_figures
 from survival_bzd.report.figures.sheet import Figure
 from survival_bzd.report.figures.swimmer import MOST_PATIENTS, swimmer_figure, swimmers
@@ -29,6 +30,7 @@ def paper_figures(results: PaperResults) -> tuple[Figure, ...]:
     drawn = (
         flow_figure(results),
         *curve_figures(results),
+        interval_figure(results),
         forest_figure(results),
         swimmer_figure(results),
     )
@@ -40,6 +42,8 @@ def omitted_figures(results: PaperResults) -> tuple[str, ...]:
     patients = len(swimmers(results))
     reasons = {
         "no flow diagram: the times came without records": results.flow is None,
+        "no interval-censored curve: no relapse is in an interval of more than a month, or "
+        "patients enter late": not results.interval_curves,
         "no forest plot: no Cox model was asked for": not results.cox,
         f"no swimmer plot: {patients} patients are more than the {MOST_PATIENTS} that can be told "
         "apart": patients > MOST_PATIENTS,

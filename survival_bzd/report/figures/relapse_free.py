@@ -68,7 +68,7 @@ COUNTS = {"at_risk": "At risk", "events": "Relapsed", "censored": "Censored"}
 
 Floats = NDArray[np.float64]
 
-_Key = list[tuple[int | None, str]]
+Key = list[tuple[int | None, str]]
 """Lines of the key: the place of the curve whose sample stands before the words."""
 _Rows = list[tuple[str, list[str]]]
 """Rows under the axis: a label and a number per tick."""
@@ -109,7 +109,7 @@ class _Layout:
 
 
 def _layout(
-    results: PaperResults, key: _Key, table: _Rows, notes: list[str], size: Size, last: Tick
+    results: PaperResults, key: Key, table: _Rows, notes: list[str], size: Size, last: Tick
 ) -> _Layout:
     """Go from top to bottom: key, plot, axis label, numbers at risk, notes."""
     line = line_height(size.points)
@@ -151,9 +151,9 @@ def _drawn(
     notes = note_lines(" ".join([_note(curves, results.tte), *_competing(results.tte)]), size)
     at = _layout(results, key, table, notes, size, ticks[-1])
     sheet = Sheet(size, at.bottom, synthetic=results.synthetic)
-    _draw_key(sheet, key, at.key)
+    draw_key(sheet, key, at.key)
     axes = sheet.axes(at.left, at.plot, at.width, at.height)
-    _draw_axes(axes, curves, ticks)
+    draw_axes(axes, curves, ticks)
     for place, curve in enumerate(curves):
         _draw_curve(axes, curve, place, banded=len(curves) <= MOST_BANDS)
     middle = at.left + at.width / 2, at.plot + at.height / 2
@@ -205,7 +205,7 @@ def _note(curves: Sequence[KaplanMeier], tte: TimeToEvent) -> str:
 # --- the key -------------------------------------------------------------------------------------
 
 
-def _key(results: PaperResults, curves: list[KaplanMeier], size: Size) -> _Key:
+def _key(results: PaperResults, curves: list[KaplanMeier], size: Size) -> Key:
     """Name each curve by its place, line by line; one curve of everybody needs no name."""
     if len(curves) == 1 and curves[0].group is None:
         return []
@@ -227,16 +227,18 @@ def _key(results: PaperResults, curves: list[KaplanMeier], size: Size) -> _Key:
     ]
 
 
-def _draw_key(sheet: Sheet, key: _Key, top: float) -> None:
+def draw_key(sheet: Sheet, key: Key, top: float) -> None:
+    """Write the key, a sample of its line before each curve's words."""
     line = line_height(sheet.size.points)
     for row, (place, words) in enumerate(key):
         middle = top + (row + 0.5) * line
         if place is not None:
-            sheet.line([MARGIN, MARGIN + KEY_LINE - 1.5], [middle, middle], **_style(place))
+            sheet.line([MARGIN, MARGIN + KEY_LINE - 1.5], [middle, middle], **line_style(place))
         sheet.text(MARGIN + KEY_LINE, middle, words, va="center")
 
 
-def _style(place: int) -> Style:
+def line_style(place: int) -> Style:
+    """Return the colour and dashes of the curve at a place."""
     return {
         "color": OKABE_ITO[place % len(OKABE_ITO)],
         "linestyle": DASHES[(place % len(OKABE_ITO) + place // len(OKABE_ITO)) % len(DASHES)],
@@ -246,7 +248,8 @@ def _style(place: int) -> Style:
 # --- the curves ----------------------------------------------------------------------------------
 
 
-def _draw_axes(axes: Axes, curves: Sequence[KaplanMeier], ticks: tuple[Tick, ...]) -> None:
+def draw_axes(axes: Axes, curves: Sequence[KaplanMeier], ticks: tuple[Tick, ...]) -> None:
+    """Set the axes: time until the last of the curves, percent free of relapse."""
     last = max(
         (displayed(float(curve.time[-1]), curve.unit) for curve in curves if len(curve.time)),
         default=0.0,
@@ -270,7 +273,7 @@ def _pieces(curve: KaplanMeier) -> tuple[Floats, NDArray[np.bool_]]:
 
 def _draw_curve(axes: Axes, curve: KaplanMeier, place: int, *, banded: bool) -> None:
     """Draw one curve until its follow-up ends, lighter where few are at risk."""
-    style = _style(place)
+    style = line_style(place)
     ends, few = _pieces(curve)
     time = np.array([0.0, *(displayed(one, curve.unit) for one in ends.tolist())])
     step = np.concatenate([[0], np.searchsorted(curve.time, ends, side="right")])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from survival_bzd.report.rounding import NOT_ESTIMABLE, NOT_REACHED
 from survival_bzd.report.table import Table
+from survival_bzd.report.tables.intervals import interval_censored
 from survival_bzd.report.tables.models import cox, proportional_hazards
 from survival_bzd.report.tables.patients import characteristics, flow, proportions
 from survival_bzd.report.tables.records import evidence, patients
@@ -22,6 +23,7 @@ _MAKERS: tuple[Callable[[PaperResults], Table | None], ...] = (
     flow,
     proportions,
     relapse_free,
+    interval_censored,
     time_to_relapse,
     hazard,
     cox,
