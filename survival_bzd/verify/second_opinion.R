@@ -1,5 +1,5 @@
-# Reads rows.csv (time, event, optionally group, entry, weight and covariates) and writes what R
-# survival makes of them to standard output, as quantity and value, a tab between, 17 digits.
+# Reads rows.csv (time, event, optionally cause, group, entry, weight and covariates) and writes what
+# R survival makes of them to standard output, as quantity and value, a tab between, 17 digits.
 arguments <- commandArgs(trailingOnly = TRUE)
 suppressPackageStartupMessages(library(survival))
 d <- read.csv(arguments[1], stringsAsFactors = TRUE)
@@ -20,6 +20,19 @@ for (k in seq_along(found$time)) {
   say(paste(label, "standard error"), found$std.err[k])
   say(paste(label, "lower"), found$lower[k])
   say(paste(label, "upper"), found$upper[k])
+}
+if ("cause" %in% names(d)) {
+  ended <- factor(d$cause, sort(unique(c(0, d$cause))))
+  y <- if ("entry" %in% names(d)) Surv(response[, 1], d$time, ended) else Surv(d$time, ended)
+  f <- survfit(y ~ 1, weights = w, id = seq_len(nrow(d)), conf.type = "log-log")
+  found <- summary(f, times = at, extend = FALSE)
+  for (k in seq_along(found$time)) for (j in seq_along(f$states)[-1]) {
+    label <- sprintf("F%s(%g)", f$states[j], found$time[k])
+    say(label, found$pstate[k, j])
+    say(paste(label, "standard error"), found$std.err[k, j])
+    say(paste(label, "lower"), found$lower[k, j])
+    say(paste(label, "upper"), found$upper[k, j])
+  }
 }
 median <- quantile(fit, 0.5)
 say("median", median$quantile)

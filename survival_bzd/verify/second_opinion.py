@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survival_bzd.errors import SurvivalBzdError
-from survival_bzd.estimate import cox, kaplan_meier, logrank, restricted_mean
+from survival_bzd.estimate import aalen_johansen, cox, kaplan_meier, logrank, restricted_mean
 from survival_bzd.estimate.cox_model.design import Design, design
 from survival_bzd.study import Study, time_to_event
 from survival_bzd.study.opening import group_labels
@@ -77,7 +77,7 @@ class _Question:
 
 
 def second_opinions(study: Study) -> tuple[Opinion, ...]:
-    """Compute the curve, median, restricted mean, test and hazard ratios of a study elsewhere.
+    """Compute curves, median, restricted mean, test and hazard ratios of a study elsewhere.
 
     Parameters
     ----------
@@ -120,6 +120,18 @@ def _question(study: Study) -> _Question:
     return _Question(tte, group, times, last, designs)
 
 
+def _several_causes(question: _Question) -> bool:
+    """Say whether something else than the event of interest happened."""
+    return bool((question.tte.event > 1).any())
+
+
+def _incidence(
+    cause: int, time: float, estimate: float, error: float, lower: float, upper: float
+) -> Values:
+    named = _survival(time, estimate, error, lower, upper)
+    return {f"F{cause}{key.removeprefix('S')}": value for key, value in named.items()}
+
+
 def _ours(question: _Question) -> Values:
     tte = question.tte
     (curve,) = kaplan_meier(tte)
@@ -131,6 +143,11 @@ def _ours(question: _Question) -> Values:
             _survival(time, at.survival[place], at.std_error[place], at.lower[place],
                       at.upper[place])
         )  # fmt: skip
+    for rising in aalen_johansen(tte) if _several_causes(question) else ():
+        found = rising.at(question.times)
+        columns = (found.incidence, found.std_error, found.lower, found.upper)
+        for place, time in enumerate(question.times):
+            values.update(_incidence(rising.cause, time, *(float(c[place]) for c in columns)))
     median = curve.median
     values["median"] = median.estimate
     values["median lower"], values["median upper"] = median.lower, median.upper
@@ -222,6 +239,7 @@ def _scikit_survival(question: _Question) -> Values:
         if row >= 0:
             found = _survival(time, survival[row], math.nan, limits[0][row], limits[1][row])
             values.update({key: value for key, value in found.items() if "error" not in key})
+    values.update(_scikit_incidence(question))
     response = Surv.from_arrays(tte.relapsed, tte.time)
     if question.group is not None:
         values["log-rank"] = float(compare_survival(response, question.group)[0])
@@ -233,6 +251,26 @@ def _scikit_survival(question: _Question) -> Values:
         risk = asked.matrix @ fit.coef_
         pairs = concordance_index_censored(tte.relapsed[asked.kept], tte.time[asked.kept], risk)
         values[f"{formula}: concordance"] = float(pairs[0])
+    return values
+
+
+def _scikit_incidence(question: _Question) -> Values:
+    """Ask for the incidence of each cause, with the variance that is the jackknife's."""
+    if not _several_causes(question):
+        return {}
+    from sksurv.nonparametric import cumulative_incidence_competing_risks
+
+    tte = question.tte
+    times, curves, limits = cumulative_incidence_competing_risks(
+        tte.event.astype(int), tte.time, conf_type="log-log", var_type="Dinse_Approx"
+    )
+    values: Values = {}
+    for time in question.times:
+        row = np.searchsorted(times, time, side="right") - 1
+        for cause in range(1, len(curves)) if row >= 0 else ():
+            numbers = (curves[cause, row], math.nan, *limits[cause, :, row])
+            found = _incidence(cause, time, *map(float, numbers))
+            values.update({key: value for key, value in found.items() if "error" not in key})
     return values
 
 
@@ -271,6 +309,8 @@ def _r(question: _Question) -> Values:
     for name in ("entry", "weight"):
         if getattr(tte, name) is not None:
             rows[name] = getattr(tte, name)
+    if _several_causes(question):
+        rows["cause"] = tte.event
     if question.group is not None:
         rows["group"] = question.group
     formulas = []
@@ -308,10 +348,10 @@ KNOWN = (
     ("lifelines", "median", "lifelines takes the end of a plateau at one half, not its middle"),
     ("lifelines", "restricted mean standard error",
      "lifelines integrates the wrong variance (its issue 1277)"),
-    ("scikit-survival", "lower", "scikit-survival gives limits where survival is 0 or 1"),
-    ("scikit-survival", "upper", "scikit-survival gives limits where survival is 0 or 1"),
-    ("lifelines", "lower", "lifelines gives limits where survival is 0 or 1"),
-    ("lifelines", "upper", "lifelines gives limits where survival is 0 or 1"),
+    ("scikit-survival", "lower", "scikit-survival gives limits where a curve is at 0 or 1"),
+    ("scikit-survival", "upper", "scikit-survival gives limits where a curve is at 0 or 1"),
+    ("lifelines", "lower", "lifelines gives limits where a curve is at 0 or 1"),
+    ("lifelines", "upper", "lifelines gives limits where a curve is at 0 or 1"),
     ("lifelines", "concordance", "lifelines counts pairs tied in time differently"),
     ("scikit-survival", "concordance", "scikit-survival counts pairs tied in time differently"),
 )  # fmt: skip
