@@ -72,6 +72,11 @@ def test_a_file_gives_its_hazard():
     assert_allclose(found["baseline"]["rates"], [2 / 40])
 
 
+@pytest.mark.parametrize("command", ["power", "parametric"])
+def test_the_command_explains_itself(command):
+    assert "Usage:" in CliRunner().invoke(main, [command, "--help"]).stdout
+
+
 def test_tables():
     printed = run(*DESIGN, *SCHEDULE).stdout
     for title in ("What a log-rank test", "what the visits cost", "Too high by, points"):

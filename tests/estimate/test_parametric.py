@@ -212,6 +212,12 @@ def test_piecewise_late_entry_by_hand():
     assert fit.parameters == ("rate 0 to 10", "rate from 10")
 
 
+def test_a_relapse_on_a_break_belongs_to_the_window_that_ends_there(own_start):
+    (fit,) = parametric(TimeToEvent([10, 20, 30], [1, 1, 1]), models=["piecewise"], breaks=[10])
+    assert_allclose(fit.estimate, [1 / 30, 2 / 30])
+    assert_allclose(fit.log_likelihood, math.log(1 / 30) + 2 * math.log(2 / 30) - 3)
+
+
 def test_the_unit_of_time_changes_nothing_but_the_density(own_start):
     tte = mixed()
     thousand = TimeToEvent(
