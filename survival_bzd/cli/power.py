@@ -51,7 +51,8 @@ _ABOVE_ZERO = options.Number(0, min_open=True)
               help="Part of the visits that is missed; by default that of the study, "
               "or 0.")  # fmt: skip
 @click.option("--zero", type=_ABOVE_ZERO, metavar="T",
-              help="Take a relapse of DATA on time 0 to have happened by T, in its unit.")  # fmt: skip
+              help="Take a relapse of DATA on time 0 to have happened by T, in its "
+              "unit.")  # fmt: skip
 @click.option("--simulations", type=click.IntRange(0), default=2000, show_default=True,
               help="Studies to simulate; 0 for the formula alone.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
