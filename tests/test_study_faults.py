@@ -140,6 +140,5 @@ def test_nothing_is_written_of_a_study_with_faults(folder):
 def test_each_fault_alone_is_one_fault():
     fault = Fault(rule="it must be so", remedy="Make it so.", file="t.parquet", line=3, value="x")
     assert str(BadInput([fault])) == (
-        "1 problem in the input.\n\n"
-        "t.parquet: it must be so\n  Found at row 3: 'x'.\n  Make it so."
+        "1 problem in the input.\n\nt.parquet: it must be so\n  Found at row 3: 'x'.\n  Make it so."
     )
