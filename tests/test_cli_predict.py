@@ -60,7 +60,7 @@ def test_tables():
 
 def test_few_events_are_refused_with_a_remedy():
     few = "t,e,age\n" + "".join(f"{i + 1},{int(i < 6)},{40 + i % 7}\n" for i in range(20))
-    assert "6 events among 20 patients cannot carry" in run(stdin=few, status=1).stderr
+    assert "6 events in 20 patients cannot carry" in run(stdin=few, status=1).stderr
 
 
 def test_weights_and_late_entries_are_refused():

@@ -253,7 +253,7 @@ def test_few_events_are_refused_with_the_reason():
     tte = trial()
     chosen = np.flatnonzero(tte.relapsed)
     few = tte.select(np.concatenate([chosen[:6], np.flatnonzero(~tte.relapsed)]))
-    with pytest.raises(NotEstimable, match=r"6 events among .* cannot carry"):
+    with pytest.raises(NotEstimable, match=r"6 events in .* cannot carry"):
         quick(few)
     with pytest.raises(NotEstimable, match="take fewer folds"):
         quick(folds=30)

@@ -292,9 +292,10 @@ def _check_events(tte: TimeToEvent, folds: int) -> None:
         remedy = f"At least {FEWEST_IN_FOLD} in each fold are needed: take fewer folds."
     if remedy:
         raise NotEstimable(
-            f"{events} events among {tte.n} patients cannot carry a cross-validated prediction: in "
-            f"{folds} folds a fold would be judged on {_range(events, folds)}, and a model fitted "
-            f"to about {events - events // folds}. {remedy}"
+            f"{events} event{'' if events == 1 else 's'} in {tte.n} patient"
+            f"{'' if tte.n == 1 else 's'} cannot carry a cross-validated prediction: in {folds} "
+            f"folds a fold would be judged on {_range(events, folds)}, and a model fitted to about "
+            f"{events - events // folds}. {remedy}"
         )
     if tte.relapsed.sum() == (tte.relapsed & (tte.time == tte.time.max())).sum():
         raise NotEstimable(

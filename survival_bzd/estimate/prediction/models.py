@@ -85,7 +85,14 @@ def _cox(fitted: TimeToEvent, others: TimeToEvent, times: Floats, penalty: str) 
     """Predict by Cox's model, its baseline hazard of the same ties as its coefficients."""
     columns = _columns(others)
     assert others.covariates is not None
-    fit = cox(fitted, " + ".join(others.covariates.columns), penalty=penalty, limits="wald")
+    try:
+        fit = cox(fitted, " + ".join(others.covariates.columns), penalty=penalty, limits="wald")
+    except NotEstimable:
+        # The error would name the columns of the design, which nobody wrote.
+        raise NotEstimable(
+            "No covariate of the formula varies among the patients at risk at an event, in "
+            "everybody or in a training set, so there is nothing to predict by."
+        ) from None
     if fit.separated:
         raise NotEstimable(
             "In a training set a coefficient of Cox's model is infinite (separation), so it gives "
