@@ -158,6 +158,13 @@ def test_every_fault_at_once():
                "b,0,3,1\nb,7,9,0\n").exit_code == 0  # fmt: skip
 
 
+def test_times_that_differ_by_rounding_are_one():
+    text = "id,from,until,state\na,,0.3,free\na,0.30000000000000004,1,using\nb,,0.3,free\n"
+    found = document("-", *COLUMNS, "--state", "state", "--at", "0.3", text=text)
+    assert found["curves"][0]["at"][0]["mean_count"] == 0.5
+    assert found["curves"][0]["events"] == 1
+
+
 def test_states_that_contradict_each_other():
     text = STATES.replace("a,5,12,using", "a,5,12,free").replace(
         "c,6,30,free,,", "c,6,30,free,free,"

@@ -26,6 +26,9 @@ from survival_bzd.records.text_table import LINE
 
 Cells = Mapping[str, NDArray[np.object_]]
 
+ROUNDING = float(np.sqrt(np.finfo(np.float64).eps))
+"""Times nearer than this, absolute or relative, are one, as the estimators take them."""
+
 
 @dataclass(frozen=True, eq=False)
 class RecurrentRows:
@@ -177,11 +180,18 @@ class _Rows:
         same = person[one] == person[other]
         return one[same], other[same]
 
+    def apart(self, before: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the time between two rows: 0 where they touch, less where they overlap."""
+        begin = np.where(np.isnan(self.start), -np.inf, self.start)[after]
+        end = self.stop[before]
+        touch = np.isclose(begin, end, rtol=ROUNDING, atol=ROUNDING)
+        return np.where(touch, 0.0, begin - end)
+
     def _between(self) -> Iterator[Fault]:
         """Name rows of one patient that overlap, and gaps if there must be none."""
         before, after = self.pairs()
-        begin = np.where(np.isnan(self.start), -np.inf, self.start)
-        overlap, gap = begin[after] < self.stop[before], begin[after] > self.stop[before]
+        between = self.apart(before, after)
+        overlap, gap = between < 0, between > 0
         rules = [
             (overlap, "the rows of one patient must not overlap in time",
              "Let each row begin where the one before it ends."),
@@ -239,7 +249,7 @@ class _Rows:
             return state, to
         to = np.full(state.size, "", dtype=object)
         before, after = self.pairs()
-        moves = (state[before] != state[after]) & (self.start[after] == self.stop[before])
+        moves = (state[before] != state[after]) & (self.apart(before, after) == 0)
         to[before[moves]] = state[after[moves]]
         return state, to
 

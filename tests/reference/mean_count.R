@@ -33,6 +33,8 @@ with_death <- function(d, weights = NULL) {
 d <- recurrent_rows(60, 11)
 small <- lapply(small_rows[setdiff(names(small_rows), c("everybody_dies", "emptied_early"))], plain)
 cases <- c(small, list(
+  between = plain(recurrent_rows(40, 8, between = TRUE)),
+  between_death = with_death(recurrent_rows(40, 8, between = TRUE)),
   visits = plain(d), whole_weights = plain(d, d$whole), weighted = plain(d, d$ipw),
   clustered = plain(d, d$ipw, d$cluster), death = with_death(d),
   weighted_death = with_death(d, d$ipw), everybody_dies = with_death(small_rows$everybody_dies)

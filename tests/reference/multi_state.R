@@ -46,6 +46,7 @@ cases <- list(
   weighted = occupancy(d, 182, d$ipw), clustered = occupancy(d, 182, d$ipw, d$cluster),
   few = occupancy(few, 60), plain = occupancy(d, 100, conf.type = "plain"),
   log = occupancy(d, 100, conf.type = "log"),
+  between = occupancy(recurrent_rows(40, 8, between = TRUE), 200),
   everybody_dies = occupancy(small_rows$everybody_dies, 5)
 )
 write_reference(cases, "multi_state")

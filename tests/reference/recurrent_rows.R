@@ -1,12 +1,15 @@
 # Rows of patients who relapse, stop, relapse again and may die: sourced by other scripts here.
 # Visits are tied across patients; some enter late, weights and clusters are unequal.
-recurrent_rows <- function(patients, seed, grid = c(7, 14, 28, 56, 84, 91.3, 182, 270, 365)) {
+recurrent_rows <- function(patients, seed, grid = c(7, 14, 28, 56, 84, 91.3, 182, 270, 365),
+                           between = FALSE) {
   set.seed(seed)
   rows <- NULL
   for (id in seq_len(patients)) {
     state <- sample(c("free", "using"), 1, prob = c(0.8, 0.2))
     entry <- if (runif(1) < 0.3) sample(c(3, 7, 20, 56), 1) else NA
     last <- sample(grid[grid > max(entry, 7, na.rm = TRUE)], 1)
+    # Some are last seen between the visits, when nothing else happens.
+    if (between) last <- last + sample(c(0, 1.5, 3), 1)
     group <- sample(c("a", "b"), 1); age <- round(rnorm(1, 45, 11)); dose <- round(rexp(1, 1 / 15), 1)
     whole <- sample(1:3, 1); ipw <- round(runif(1, 0.3, 2.5), 3); cluster <- (id - 1) %/% 3
     moves <- grid[grid > max(entry, 0, na.rm = TRUE) & grid < last & runif(length(grid)) < 0.45]

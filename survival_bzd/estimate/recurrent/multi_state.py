@@ -340,18 +340,17 @@ class _Histories:
     def at_risk(self, times: Floats, state: int) -> Floats:
         """Sum the weights in a state just before each of the ascending distinct times."""
         rows = self.state == state
-        weight = self.weight[rows]
-        place = np.searchsorted(times, self.time[rows])
+        weight, k = self.weight[rows], times.size
+        # The times need not be those at which rows end: at risk in first <= u < after.
         first = np.searchsorted(times, self.begin[rows], side="right")
-        moves = np.bincount(first, weight, times.size + 1)
-        ended = np.bincount(place + 1, weight, times.size + 2)[: times.size + 1]
-        there: Floats = np.cumsum(moves - ended)[: times.size]
+        after = np.searchsorted(times, self.time[rows], side="right")
+        moves = np.bincount(first, weight, k + 1) - np.bincount(after, weight, k + 1)
         people = np.cumsum(
-            np.bincount(first, minlength=times.size + 1)
-            - np.bincount(place + 1, minlength=times.size + 2)[: times.size + 1]
-        )[: times.size]
+            np.bincount(first, minlength=k + 1) - np.bincount(after, minlength=k + 1)
+        )
+        there: Floats = np.cumsum(moves)[:k]
         # Sums of weights need not cancel exactly where nobody is left.
-        return np.where(people > 0, there, 0.0)
+        return np.where(people[:k] > 0, there, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
