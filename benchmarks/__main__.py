@@ -12,6 +12,7 @@ from benchmarks.calls import CALLS, FLOORS
 from benchmarks.cohorts import write_cohort
 from benchmarks.peers import HERE, Peer, environment, find_peers
 from benchmarks.shell import shell_seconds
+from benchmarks.sorting import fastest, sort_seconds
 from benchmarks.table import write_table
 
 SIZES = (22, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
@@ -35,6 +36,7 @@ def main() -> None:
     everything = {**before["work"], **work}
     found: dict[str, Any] = {
         "limit": options.limit,
+        "sort": {"seconds": sort_seconds(), "chosen": fastest()},
         "sizes": sorted({*options.sizes, *before["sizes"]}),
         "peers": {peer.name: peer.version for peer in peers if peer.version},
         "work": {name: everything[name] for name in [*FLOORS, *ORDER] if name in everything},

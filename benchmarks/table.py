@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.sorting import in_words
 from benchmarks.targets import MISSED, TARGETS
 
 TITLES = {
@@ -43,7 +44,7 @@ thread, all packages in the same run on the same made-up patients. A package's f
 divided by ours: **more than 1 means that we are faster**. A dash means that the package does not
 offer the work; `> limit` that it was not asked for this many patients because it would have taken
 more than {limit:.0f} seconds. Beside each row stand two floors in the same units: one pass over
-times and events (two sums), and one `np.sort` of the times.
+times and events (two sums), and one `np.sort` of the times. {sort}
 
 What differs in scope: statsmodels and greenwood give no standard error of a concordance, nor does
 lifelines or scikit-survival; statsmodels' curve has no limits, and scikit-survival's Cox no
@@ -60,7 +61,7 @@ residuals or concordance.
 def write_table(found: dict[str, Any]) -> str:
     """Return the README."""
     lines: Lines = found["work"]
-    parts = [HEAD.format(limit=found["limit"])]
+    parts = [HEAD.format(limit=found["limit"], sort=in_words(**found["sort"]))]
     parts += [f"| {COLUMNS.get(name, name)} | {said} |\n" for name, said in found["peers"].items()]
     floors = {name: _by_size(lines.get(name, {}).get("floor", [])) for name in ("pass", "sort")}
     for work, by_peer in lines.items():
@@ -189,7 +190,9 @@ def _memory(lines: Lines) -> str:
     """Say the most memory in use during a call, the inputs aside, as a multiple of them."""
     rows = [
         "\n## Peak memory, as a multiple of the input arrays\n",
-        "At the largest cohort: what Python and NumPy allocated in the call, result included.\n",
+        "At the largest cohort: what Python and NumPy allocated in the call, result included. A "
+        "curve of continuous times is itself larger than what it is made of: its eight columns "
+        "have a row per distinct time, seven times the bytes of a patient's time and event.\n",
         "| work | patients | " + " | ".join(COLUMNS.get(name, name) for name in TRACED) + " |",
         "|---|--:|" + "--:|" * len(TRACED),
     ]
