@@ -77,6 +77,16 @@ def test_the_command_explains_itself(command):
     assert "Usage:" in CliRunner().invoke(main, [command, "--help"]).stdout
 
 
+def test_the_hazard_of_one_group():
+    rows = "t,e,g\n304.375,1,a\n304.375,1,a\n608.75,0,a\n10,1,b\n"
+    file = ["-", "--time", "t", "--event", "e", "--hazard-ratio", "2", "--follow-up", "6",
+            "--simulations", "0", "--by", "g"]  # fmt: skip
+    found = document(*file, "--reference", "a", stdin=rows)
+    assert_allclose(found["baseline"]["rates"], [2 / 40])
+    assert "it has a, b" in run(*file, "--reference", "c", stdin=rows, status=2).stderr
+    assert "go together" in run(*file, stdin=rows, status=2).stderr
+
+
 def test_tables():
     printed = run(*DESIGN, *SCHEDULE).stdout
     for title in ("What a log-rank test", "what the visits cost", "Too high by, points"):

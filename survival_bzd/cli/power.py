@@ -14,6 +14,7 @@ from survival_bzd.cli.printing import print_result, say
 from survival_bzd.cli.reading import load
 
 if TYPE_CHECKING:
+    from survival_bzd.endpoint import TimeToEvent
     from survival_bzd.estimate import BaselineHazard
     from survival_bzd.study import Loaded
 
@@ -37,6 +38,9 @@ _ABOVE_ZERO = options.Number(0, min_open=True)
 @click.option("--relapse-hazard", type=_ABOVE_ZERO, metavar="RATE",
               help="Relapses per patient and month in the reference group; "
               "by default from DATA.")  # fmt: skip
+@click.option("--by", metavar="C", help="Column of the groups of DATA; with --reference.")
+@click.option("--reference", metavar="GROUP",
+              help="Group of DATA whose hazard is taken; by default everybody.")  # fmt: skip
 @click.option("--follow-up", type=_ABOVE_ZERO, metavar="M",
               help="Months that the last patient is followed; by default to the last "
               "visit.")  # fmt: skip
@@ -60,8 +64,8 @@ _ABOVE_ZERO = options.Number(0, min_open=True)
 def power(
     data: str | None, hazard_ratio: float, wanted: float | None, patients: int | None,
     events: float | None, alpha: float, allocation: float, relapse_hazard: float | None,
-    follow_up: float | None, accrual: float, dropout: float, visits: tuple[float, ...] | None,
-    missed: float | None, zero: float | None, simulations: int, seed: int, form: str,
+    by: str | None, reference: str | None, follow_up: float | None, accrual: float,
+    dropout: float, visits: tuple[float, ...] | None, missed: float | None, zero: float | None, simulations: int, seed: int, form: str,
     output: Path | None, **given: Any,
 ) -> None:  # fmt: skip
     """Relapses and patients for a log-rank test, and what the visit schedule costs.
@@ -77,8 +81,11 @@ def power(
         raise click.UsageError("Give one of --power, --n and --events.")
     if data is None and any(value for name, value in given.items() if name not in _DEFAULTED):
         raise click.UsageError("Columns and endpoints are those of DATA, which is missing.")
-    loaded = None if data is None else load(data, given, [])
-    base, planned = _baseline(loaded, given["unit"], relapse_hazard, zero), visits or ()
+    if (by is None) != (reference is None) or (by is not None and data is None):
+        raise click.UsageError("--by and --reference go together, and with DATA.")
+    loaded = None if data is None else load(data, given, [by])
+    tte = None if loaded is None else _reference_group(loaded, by, reference)
+    base, planned = _baseline(tte, given["unit"], relapse_hazard, zero), visits or ()
     if loaded is not None and visits is None:
         planned, missed = _schedule(loaded, missed)
     if follow_up is None and planned:
@@ -101,19 +108,30 @@ def power(
     print_result(document, power_tables(study, simulated), form, output, own)
 
 
+def _reference_group(loaded: Loaded, by: str | None, reference: str | None) -> TimeToEvent:
+    """Return the patients of the reference group, or everybody."""
+    if by is None:
+        return loaded.tte
+    labels = [str(label) for label in loaded.labels[by]]
+    if reference not in labels:
+        known = ", ".join(sorted(set(labels)))
+        raise click.UsageError(f"--reference: {by} has no group {reference}; it has {known}.")
+    return loaded.tte.select([label == reference for label in labels])
+
+
 def _baseline(
-    loaded: Loaded | None, unit: str, relapse_hazard: float | None, zero: float | None
+    tte: TimeToEvent | None, unit: str, relapse_hazard: float | None, zero: float | None
 ) -> BaselineHazard | None:
     """Return the hazard that was given, or that of the data, per month where they are in days."""
     from survival_bzd.estimate import BaselineHazard, baseline_hazard
     from survival_bzd.report.rounding import displayed, displayed_unit
 
     if relapse_hazard is not None:
-        own = unit if loaded is None else loaded.tte.unit
+        own = unit if tte is None else tte.unit
         return BaselineHazard(rates=(relapse_hazard,), unit=displayed_unit(own))
-    if loaded is None:
+    if tte is None:
         return None
-    found = baseline_hazard(loaded.tte, zero=zero)
+    found = baseline_hazard(tte, zero=zero)
     one = displayed(1.0, found.unit)
     return BaselineHazard(
         rates=tuple(rate / one for rate in found.rates),
