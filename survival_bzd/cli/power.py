@@ -65,8 +65,8 @@ def power(
     data: str | None, hazard_ratio: float, wanted: float | None, patients: int | None,
     events: float | None, alpha: float, allocation: float, relapse_hazard: float | None,
     by: str | None, reference: str | None, follow_up: float | None, accrual: float,
-    dropout: float, visits: tuple[float, ...] | None, missed: float | None, zero: float | None, simulations: int, seed: int, form: str,
-    output: Path | None, **given: Any,
+    dropout: float, visits: tuple[float, ...] | None, missed: float | None,
+    zero: float | None, simulations: int, seed: int, form: str, output: Path | None, **given: Any,
 ) -> None:  # fmt: skip
     """Relapses and patients for a log-rank test, and what the visit schedule costs.
 
