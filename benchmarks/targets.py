@@ -52,14 +52,13 @@ MISSED = {
     "each; and the limits take a logarithm and three exponentials a row, more than the sort.",
     "logrank_days": "The copy and the check of the times, three passes over the labels (which have "
     "eight bytes each), and the count of both together: about ten passes over the data, each at "
-    "the speed of memory or of the counters. The peer's 0.8 seconds are 20 times what copying and "
-    "counting cost without labels.",
+    "the speed of memory or of the counters.",
     "logrank_continuous": "As for Kaplan-Meier the sort comes first; the rest passes over the "
     "sorted times twice and over the counts of each group once, in pieces that stay in the cache.",
     "concordance_days": "Pairs are counted from tables of sums over pieces of both ranks and, "
     "inside a piece, by comparing all of about 100 patients with each other: several sorts and 400 "
-    "comparisons a patient for the estimate and its standard error. A compiled tree, as in Rust and "
-    "R, needs about 20 steps a patient, but each waits for memory.",
+    "comparisons a patient for the estimate and its standard error. A compiled tree, as in Rust "
+    "and R, needs about 20 steps a patient, but each waits for memory.",
     "concordance_continuous": "As for whole days; every patient has a time of their own.",
     "cox_x5_days": "The call reads the formula's columns, checks and centres them, and takes five "
     "to seven Newton steps; each is one pass with a count per column, the products of the columns, "
