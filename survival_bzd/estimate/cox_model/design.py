@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -132,16 +133,25 @@ class _Columns:
 
 def _plain(formula: str, covariates: pd.DataFrame | None) -> _Columns | None:
     """Return the columns that the formula adds up if it does nothing else, and all are numbers."""
-    if covariates is None or not covariates.columns.is_unique:
+    names = _names_added(formula)
+    if names is None or covariates is None:
         return None
-    kinds = dict(zip(covariates.columns, covariates.dtypes, strict=True))
-    names = tuple(part.strip() for part in formula.split("+"))
+    columns = covariates.columns
+    if columns.nlevels > 1 or not columns.is_unique:
+        return None
     for name in names:
-        kind = kinds.get(name)
-        number = isinstance(kind, np.dtype) and kind.kind in "fiu"
-        if not (number and name.isidentifier() and not keyword.iskeyword(name)):
+        kind = covariates[name].dtype if name in columns else None
+        if not (isinstance(kind, np.dtype) and kind.kind in "fiu"):
             return None
-    return _Columns(names) if len(set(names)) == len(names) else None
+    return _Columns(names)
+
+
+@lru_cache(maxsize=256)
+def _names_added(formula: str) -> tuple[str, ...] | None:
+    """Return the names that a formula adds up, each once; None if it does anything else."""
+    names = tuple(part.strip() for part in formula.split("+"))
+    plain = all(name.isidentifier() and not keyword.iskeyword(name) for name in names)
+    return names if plain and len(set(names)) == len(names) else None
 
 
 def _of_columns(

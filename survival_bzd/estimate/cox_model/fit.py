@@ -41,13 +41,16 @@ from survival_bzd.estimate.quantities import (
     Test,
     chi_square_tail,
     choice,
-    frozen,
     normal_quantile,
+    sealed,
     two_sided_p,
 )
 
 FEW_EVENTS = 5
 """Events per parameter below which Firth's penalised likelihood is advised."""
+
+MANY = 1000
+"""Patients from which working out the information costs more than the likelihood itself."""
 
 Unpenalised = PartialLikelihood | ExactLikelihood
 
@@ -209,12 +212,12 @@ def cox(
         coef=coef,
         std_error=everywhere.vector(std_error),
         robust_std_error=everywhere.vector(robust),
-        hazard_ratio=frozen(np.exp(coef)),
-        lower=frozen(np.exp(everywhere.vector(interval.lower))),
-        upper=frozen(np.exp(everywhere.vector(interval.upper))),
+        hazard_ratio=sealed(np.exp(coef)),
+        lower=sealed(np.exp(everywhere.vector(interval.lower))),
+        upper=sealed(np.exp(everywhere.vector(interval.upper))),
         p_value=everywhere.vector(interval.p_value),
         covariance=everywhere.matrix(
-            np.where(np.outer(solution.finite, solution.finite), covariance, np.nan)
+            np.where(solution.finite[:, None] & solution.finite, covariance, np.nan)
         ),
         loglik_null=solution.loglik_null,
         loglik_fitted=solution.best.slopes.loglik,
@@ -250,13 +253,13 @@ class _Placement:
         """Place (q,) values in (p,)."""
         placed = np.full(self.p, np.nan)
         placed[self.columns] = values
-        return frozen(placed)
+        return sealed(placed)
 
     def matrix(self, values: Floats) -> Floats:
         """Place (q, q) values in (p, p)."""
         placed = np.full((self.p, self.p), np.nan)
-        placed[np.ix_(self.columns, self.columns)] = values
-        return frozen(placed)
+        placed[self.columns[:, None], self.columns] = values
+        return sealed(placed)
 
 
 def _check_combination(problem: Problem, ties: str, penalty: str, limits: str | None) -> None:
@@ -288,7 +291,8 @@ def _solve(problem: Problem, ties: str, penalty: str) -> _Solution:
     begin, at = np.zeros(q), start
     if isinstance(climbed, PartialLikelihood):
         begin, at = near_maximum(climbed, start)
-    plain = maximise(climbed, begin, np.arange(q), at=at)
+    many = problem.event.size >= MANY
+    plain = maximise(climbed, begin, np.arange(q), at=at, reuse=many)
     direction = monotone_direction(climbed.sample, plain.step)
     if penalty == "auto":
         few = direction is not None or problem.events / q < FEW_EVENTS
@@ -328,7 +332,7 @@ def _unpenalised(sample: Sample, ties: str) -> Unpenalised:
 
 def _std_error(solution: _Solution, covariance: Floats) -> Floats:
     """Return the standard errors; NaN where a coefficient is infinite."""
-    return np.where(solution.finite, np.sqrt(np.diag(covariance)), np.nan)
+    return np.where(solution.finite, np.sqrt(covariance.diagonal()), np.nan)
 
 
 def _wald(solution: _Solution, z: float) -> _Interval:
@@ -370,6 +374,9 @@ def _wald_test(solution: _Solution, covariance: Floats) -> Test:
     beta = solution.best.beta
     if not solution.finite.all():
         return Test.none(beta.size, "not estimable: a coefficient is infinite")
+    if solution.robust is None:
+        # Of their own variance the coefficients' distance is by the information.
+        return Test.chi_square(float(beta @ solution.best.slopes.information @ beta), beta.size)
     return Test.chi_square(float(beta @ solve(covariance, beta)), beta.size)
 
 
@@ -435,7 +442,8 @@ def _warnings(problem: Problem, solution: _Solution) -> tuple[str, ...]:
         )
     elif not solution.best.converged:
         found.append("The likelihood did not converge; the coefficients are not to be relied on.")
-    redundant = [name for column, name in enumerate(names) if column not in problem.columns]
+    estimated = set(problem.columns.tolist())
+    redundant = [name for column, name in enumerate(names) if column not in estimated]
     if redundant:
         found.append(f"Determined by the covariates before: {', '.join(redundant)}.")
     ratio = problem.events / problem.columns.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -37,10 +38,15 @@ class Sample:
     place: Cells
 
     @cached_property
+    def weighted(self) -> bool:
+        """Whether a case weight is not 1."""
+        return bool((self.weight != 1).any())
+
+    @cached_property
     def spread(self) -> Floats:
         """(p,) standard deviation of each covariate."""
-        plain = bool((self.weight == 1).all())
-        squares = [column @ (column if plain else self.weight * column) for column in self.x.T]
+        each = ((c, self.weight * c) if self.weighted else (c, c) for c in self.x.T)
+        squares = [column @ weighted for column, weighted in each]
         spread: Floats = np.sqrt(np.array(squares) / self.weight.sum())
         return spread
 
@@ -89,6 +95,8 @@ class Slopes:
 
     def only(self, columns: Indices) -> Slopes:
         """Return the slopes at 0 of the model with some of the covariates."""
+        if columns.size == self.score.size:
+            return self
         return Slopes(
             loglik=self.loglik,
             score=self.score[columns],
@@ -176,7 +184,6 @@ class PartialLikelihood:
         self._single = np.flatnonzero((people > 0) & ~several)
         self._single_mass = mass[self._single]
         self._tied = _Tied.of(np.flatnonzero(several), people, mass, sample)
-        self._weighted = bool((sample.weight != 1).any())
         self._event_weight = np.where(event, sample.weight, 0.0)
         self._event_sum = sample.x.T @ self._event_weight
         self._ordered = OrderedMoments.of(sample.x, event, place)
@@ -205,7 +212,7 @@ class PartialLikelihood:
         eta -= eta.max()
         seen = float(self._event_weight @ eta)
         rates = self._rates(eta)
-        if not np.isfinite(rates.log_sum):
+        if not math.isfinite(rates.log_sum):
             # exp(x beta) underflows: the step went far beyond where the likelihood can be told.
             nowhere = np.full(self.p, np.nan)
             return Slopes(loglik=-np.inf, score=nowhere, information=np.diag(nowhere))
@@ -265,9 +272,11 @@ class PartialLikelihood:
             squares = self._ordered.squares(rates.risk, alpha, beta, gamma)
         else:
             s1, d1 = self._moments(rates.risk)
-            cross = weighted_products(s1, beta, d1)
-            squares = weighted_products(s1, alpha, s1) - (cross + cross.T)
-            squares += weighted_products(d1, gamma, d1)
+            squares = weighted_products(s1, alpha, s1)
+            if self._tied.cell.size:
+                cross = weighted_products(s1, beta, d1)
+                squares -= cross + cross.T
+                squares += weighted_products(d1, gamma, d1)
         information: Floats = weighted_products(self.sample.x, lived, self.sample.x) - squares
         return (information + information.T) / 2
 
@@ -275,7 +284,7 @@ class PartialLikelihood:
         """Return the sums for linear predictors of which the largest is near 0, in their place."""
         place, tied = self.sample.place, self._tied
         risk = np.exp(eta, out=eta)
-        if self._weighted:
+        if self.sample.weighted:
             risk *= self.sample.weight
         at_risk = place.onward(sums(place.last, risk, place.k))
         if place.first is not None:
@@ -298,6 +307,29 @@ class PartialLikelihood:
         """Return for each cell the (k, p) sums of risk times x over the risk set and the events."""
         place, x = self.sample.place, self.sample.x
         # Each cell has two bins: of those whose follow-up ends there, and of those with the event.
+        if x.size <= FEW_CELLS:
+            each = (risk * x.T).ravel()
+            bins: Floats = np.bincount(self._bins, each, 2 * place.k * self.p).astype(np.float64)
+            bins = bins.reshape(self.p, -1)
+        else:
+            bins = self._binned(risk)
+        dying = bins[:, 1::2].T
+        at_risk = place.onward(bins[:, ::2].T + dying)
+        if place.first is not None:
+            at_risk = at_risk - _entering(place, risk[:, None] * x)
+        return at_risk, dying
+
+    @cached_property
+    def _bins(self) -> Indices:
+        """The bin of each covariate of each patient, covariates one after the other."""
+        place = self.sample.place
+        where = 2 * place.last + self.sample.event
+        each: Indices = where + 2 * place.k * np.arange(self.p)[:, None]
+        return each.ravel()
+
+    def _binned(self, risk: Floats) -> Floats:
+        """Return the sums of risk times each covariate in each bin, of many patients."""
+        place, x = self.sample.place, self.sample.x
         bins = np.zeros((self.p, 2 * place.k))
         step = CHUNK if place.k <= FEW_CELLS else risk.size
         for start in range(0, risk.size, step):
@@ -306,11 +338,7 @@ class PartialLikelihood:
             where += self.sample.event[rows]
             for total, column in zip(bins, x[rows].T, strict=True):
                 total += np.bincount(where, risk[rows] * column, minlength=total.size)
-        dying = bins[:, 1::2].T
-        at_risk = place.onward(bins[:, ::2].T + dying)
-        if place.first is not None:
-            at_risk = at_risk - _entering(place, risk[:, None] * x)
-        return at_risk, dying
+        return bins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -334,6 +362,8 @@ class _Tied:
     @classmethod
     def of(cls, cell: Indices, people: Indices, mass: Floats, sample: Sample) -> _Tied:
         """List the terms of cells with events of so many people and so much weight."""
+        if not cell.size:
+            return _NOT_TIED
         count = people[cell]
         starts = np.concatenate([[0], np.cumsum(count)])
         fraction = np.arange(starts[-1], dtype=np.float64)
@@ -355,8 +385,7 @@ class _Tied:
         Cells come in pieces whose terms stay in the cache.
         """
         log_sum = 0.0
-        cuts = np.searchsorted(self.starts, np.arange(0, self.fraction.size, CHUNK // 4))
-        for first, last in pairwise([*np.unique(cuts).tolist(), self.cell.size]):
+        for first, last in pairwise(self._pieces()):
             starts = self.starts[first:last]
             count = self.starts[first + 1 : last + 1] - starts
             fraction = self.fraction[starts[0] : self.starts[last]]
@@ -376,6 +405,23 @@ class _Tied:
             log_sum += float(total[5].sum())
         return log_sum
 
+    def _pieces(self) -> list[int]:
+        """Return the first cell of each piece, and how many cells there are."""
+        step = CHUNK // 4
+        if self.fraction.size <= step:
+            return [0, self.cell.size]
+        cuts = np.searchsorted(self.starts, np.arange(0, self.fraction.size, step))
+        return [*np.unique(cuts).tolist(), self.cell.size]
+
+
+_NOT_TIED = _Tied(
+    cell=np.empty(0, dtype=np.intp),
+    mass=np.empty(0),
+    fraction=np.empty(0),
+    starts=np.zeros(1, dtype=np.intp),
+    rows=np.empty(0, dtype=np.intp),
+)
+
 
 def _entering(place: Cells, values: Floats) -> Floats:
     """Return the sum over those who enter after each cell, within its stratum."""
@@ -386,8 +432,11 @@ def _entering(place: Cells, values: Floats) -> Floats:
 
 def weighted_products(a: Floats, weight: Floats, b: Floats) -> Floats:
     """Return a' diag(weight) b of (n, p) matrices, by pieces that stay in the cache."""
-    total = np.zeros((a.shape[1], b.shape[1]))
     step = max(CHUNK // (1 + b.shape[1]), 256)
+    if weight.size <= step:
+        whole: Floats = a.T @ (weight[:, None] * b)
+        return whole
+    total = np.zeros((a.shape[1], b.shape[1]))
     for start in range(0, weight.size, step):
         rows = slice(start, start + step)
         total += a[rows].T @ (weight[rows, None] * b[rows])

@@ -66,16 +66,20 @@ def maximise(
     *,
     at: Slopes | None = None,
     tolerance: float = CONVERGED,
+    reuse: bool = True,
 ) -> Maximum:
     """Maximise over the `free` coefficients, the others held, by Newton steps that climb.
 
-    `at` are the slopes at the start, where they are known.
+    `at` are the slopes at the start, where they are known. `reuse` says whether information is
+    taken for several steps, which costs more steps, and pays where information is what costs.
     """
     beta = start.copy()
     at = likelihood.slopes(beta) if at is None else at
     step = np.zeros_like(beta)
     informed, before = at, 0.0
     for _ in range(MAX_STEPS):
+        if not reuse:
+            informed = at
         step, gain = _newton(informed, at, free)
         if informed is not at and not abs(gain) <= STEADY * before:
             informed = at
@@ -95,10 +99,11 @@ def maximise(
 
 def _newton(informed: Slopes, at: Slopes, free: Indices) -> tuple[Floats, float]:
     """Return the step up the slope by the information of a point, and what it promises."""
-    step = np.zeros_like(at.score)
-    within = free.size == step.size
-    information = informed.information if within else informed.information[np.ix_(free, free)]
-    step[free] = solve(information, at.score[free])
+    if free.size == at.score.size:
+        step = solve(informed.information, at.score)
+    else:
+        step = np.zeros_like(at.score)
+        step[free] = solve(informed.information[np.ix_(free, free)], at.score[free])
     return step, float(at.score @ step)
 
 
@@ -149,8 +154,8 @@ def _climb(
 
 def solve(information: Floats, score: Floats) -> Floats:
     """Solve for a Newton step, on the scale on which every coefficient has information 1."""
-    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
-    correlation = information / np.outer(scale, scale)
+    scale = np.sqrt(np.maximum(information.diagonal(), 1e-300))
+    correlation = information / (scale[:, None] * scale)
     try:
         step: Floats = np.linalg.solve(correlation, score / scale)
     except np.linalg.LinAlgError:
@@ -160,27 +165,28 @@ def solve(information: Floats, score: Floats) -> Floats:
 
 def inverse(information: Floats) -> Floats:
     """Invert an information matrix, on the scale on which every coefficient has information 1."""
-    diagonal = np.diag(information)
+    diagonal = information.diagonal()
     scale = np.sqrt(np.where(diagonal > 0, diagonal, np.nan))
+    scales = scale[:, None] * scale
     try:
-        inverted: Floats = np.linalg.inv(information / np.outer(scale, scale))
+        inverted: Floats = np.linalg.inv(information / scales)
     except np.linalg.LinAlgError:
         return np.full_like(information, np.nan)
-    variance: Floats = inverted / np.outer(scale, scale)
-    return variance
+    inverted /= scales
+    return inverted
 
 
 def independent_columns(information: Floats) -> Indices:
     """Return the columns that are not determined by those before them."""
-    diagonal = np.diag(information)
+    diagonal = information.diagonal()
     scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    left = information / np.outer(scale, scale)
+    left = information / (scale[:, None] * scale)
     kept = []
     for column in range(left.shape[0]):
         pivot = left[column, column]
         if pivot > 1e-10:
             kept.append(column)
-            left = left - np.outer(left[:, column], left[column]) / pivot
+            left = left - left[:, column, None] * (left[column] / pivot)
     return np.array(kept, dtype=np.intp)
 
 
@@ -191,7 +197,7 @@ def monotone_direction(sample: Sample, step: Floats) -> Floats | None:
     have it, and somebody stands less far: then the larger the coefficients, the likelier the data.
     """
     reach = np.abs(step) * sample.spread
-    if not reach.max() > 0.01:
+    if not float(reach.max()) > 0.01:
         return None
     direction = np.where(reach > 1e-3 * reach.max(), step, 0.0) / reach.max()
     along = sample.x @ direction

@@ -133,15 +133,15 @@ def prepare(
     usable = np.ones(tte.n, dtype=np.bool_)
     for name, column in (("strata", strata), ("cluster", cluster), ("patient", patient)):
         if column is not None:
-            usable &= ~_missing(column, tte.n, name)
+            usable &= ~missing(column, tte.n, name)
     if patient is not None:
         check_pieces(tte.select(usable), np.asarray(patient)[usable])
     model = design(formula, tte.covariates, usable)
-    names, stratum = _codes(strata, model.kept, "strata")
-    data = _followed(tte, model.kept, stratum, _codes(cluster, model.kept, "cluster")[1])
+    names, stratum = codes(strata, model.kept, "strata")
+    data = _followed(tte, model.kept, stratum, codes(cluster, model.kept, "cluster")[1])
     robust = data.cluster is not None or bool((data.weight % 1 != 0).any())
     if patient is not None and data.cluster is None:
-        whose = _codes(patient, model.kept, "patient")[1]
+        whose = codes(patient, model.kept, "patient")[1]
         robust = robust or repeated_events(data.event, whose)
         data = replace(data, cluster=whose if robust else None)
     place = data.place()
@@ -252,8 +252,8 @@ def _informative(sample: Sample, information: Floats, formula: str) -> Indices:
     """Return the columns about which the data say anything new."""
     # A column that is constant in every risk set leaves rounding only.
     most = sample.weight[sample.event].sum() * sample.spread**2
-    varies = np.diag(information) > 1e-10 * most
-    columns = independent_columns(np.where(np.outer(varies, varies), information, 0.0))
+    varies = information.diagonal() > 1e-10 * most
+    columns = independent_columns(np.where(varies[:, None] & varies, information, 0.0))
     if not columns.size:
         raise NotEstimable(
             f"No covariate of {formula} varies among the patients at risk at an event, so there "
@@ -262,7 +262,8 @@ def _informative(sample: Sample, information: Floats, formula: str) -> Indices:
     return columns
 
 
-def _missing(column: ArrayLike, n: int, name: str) -> NDArray[np.bool_]:
+def missing(column: ArrayLike, n: int, name: str) -> NDArray[np.bool_]:
+    """Return which rows have no label; refuse a column of another length."""
     values = np.asarray(column)
     if values.shape != (n,):
         raise BadInput(
@@ -281,9 +282,10 @@ def _kept(column: Floats | None, kept: NDArray[np.bool_]) -> Floats | None:
     return None if column is None else column[kept]
 
 
-def _codes(
+def codes(
     column: ArrayLike | None, kept: NDArray[np.bool_], name: str
 ) -> tuple[tuple[str, ...], Indices | None]:
+    """Return the labels of the rows that are kept, in order, and which of them each has."""
     if column is None:
         return (), None
     return labels(np.asarray(column)[kept], int(kept.sum()), name)
