@@ -100,6 +100,17 @@ def test_beyond_follow_up_only_where_nobody_may_move():
         time_in_state(*rows(), tau=0)
 
 
+def test_where_all_have_moved_it_is_exactly_so():
+    # A third, a half of the rest, the rest: sums of shares that rounding would leave at 1 - 1e-16.
+    weight = [0.1, 0.2, 0.3, 0.7, 0.1]
+    tte = TimeToEvent([1, 2, 2, 3, 3], [1, 1, 2, 1, 2], weight=weight, causes=("using", "dead"))
+    (curve,) = multi_state(tte, range(5), ["free"] * 5)
+    last = dict(zip(curve.states, curve.probability[-1], strict=True))
+    assert last["free"] == 0
+    assert np.isnan(curve.lower[-1, curve.states.index("free")])
+    assert_allclose(last["using"] + last["dead"], 1)
+
+
 def test_standard_errors_are_derivatives_after_the_weights():
     r = REFERENCE["few"]
     tte, patient, state = rows_of(

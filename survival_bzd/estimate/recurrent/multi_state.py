@@ -21,6 +21,8 @@ from survival_bzd.estimate.times_asked import snapped
 if TYPE_CHECKING:
     import pandas as pd
 
+ROUNDING = 1e-13
+
 STAYS = -1
 """The state entered by a row that ends without a change."""
 
@@ -510,7 +512,11 @@ def _occupancy(
     time = np.unique(rows.time)
     found = [(one.time, one.probability, one.std_error) for one in _moments(rows, s)]
     after = np.searchsorted([when for when, *_ in found], time, side="right") - 1
-    probability = np.array([p for _, p, _ in found])[after]
+    path = np.array([p for _, p, _ in found])
+    # Sums of shares that are all or nothing but for rounding are that, and have no limits.
+    for whole in (0.0, 1.0):
+        path[np.abs(path - whole) < ROUNDING] = whole
+    probability = path[after]
     std_error = np.array([error for *_, error in found])[after]
     changes = rows.to != STAYS
     place = np.searchsorted(time, rows.time[changes]) * s + rows.to[changes]
@@ -527,7 +533,7 @@ def _occupancy(
         std_error=frozen(std_error),
         lower=frozen(lower.reshape(-1, s)),
         upper=frozen(upper.reshape(-1, s)),
-        initial=frozen(found[0][1]),
+        initial=frozen(path[0]),
         initial_std_error=frozen(found[0][2]),
         limits=limits,
         confidence=confidence,
