@@ -49,6 +49,15 @@ def test_the_keys_of_the_document():
     assert "Left out 1 row that misses a covariate." in found.stderr
 
 
+def test_a_single_division_has_no_spread():
+    document = json.loads(run("--repeats", "1", "--no-forest", "--format", "json").stdout)
+    (score,) = (
+        s for s in document["scores"] if (s["model"], s["measure"]) == ("cox", "concordance")
+    )
+    assert score["repeat_sd"] is None
+    assert score["reasons"] == {"repeat_sd": "the patients were divided only once"}
+
+
 def test_tables():
     printed = run("--no-forest").stdout
     assert "Cross-validated (95% CI)" in printed

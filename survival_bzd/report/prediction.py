@@ -38,8 +38,8 @@ def prediction_document(found: CrossValidation, *, left_out: int = 0) -> Documen
     return {
         "n": found.n,
         "events": found.n_events,
-        "scores": [_score(one) for one in found.scores],
-        "differences": [_score(one) for one in found.differences],
+        "scores": [_score(one, found.repeats) for one in found.scores],
+        "differences": [_score(one, found.repeats) for one in found.differences],
         "splits": [{name: getattr(split, name) for name in _SPLIT} for split in found.splits],
         "conventions": {
             "formula": found.formula,
@@ -63,9 +63,11 @@ def prediction_document(found: CrossValidation, *, left_out: int = 0) -> Documen
     }
 
 
-def _score(one: PredictionScore) -> Document:
+def _score(one: PredictionScore, repeats: int) -> Document:
     values = {name: float(getattr(one, name)) for name in _VALUES}
-    reasons = {name: one.reason for name in _VALUES if one.reason}
+    reasons = {name: one.reason for name in _VALUES}
+    if repeats == 1 and not one.reason:
+        reasons["repeat_sd"] = "the patients were divided only once"
     against = {} if one.against is None else {"against": one.against}
     by_split = [None if value != value else float(value) for value in one.by_split]
     return {
