@@ -1,5 +1,6 @@
-# Reads rows.csv (time, event, optionally cause, group, entry, weight and covariates) and writes what
-# R survival makes of them to standard output, as quantity and value, a tab between, 17 digits.
+# Reads rows.csv (time, event, optionally cause, lower, upper, group, entry, weight and covariates) and
+# writes what R survival makes of them to standard output, as quantity and value, a tab between, 17
+# digits.
 arguments <- commandArgs(trailingOnly = TRUE)
 suppressPackageStartupMessages(library(survival))
 d <- read.csv(arguments[1], stringsAsFactors = TRUE)
@@ -33,6 +34,11 @@ if ("cause" %in% names(d)) {
     say(paste(label, "lower"), found$lower[k, j])
     say(paste(label, "upper"), found$upper[k, j])
   }
+}
+if ("lower" %in% names(d)) {
+  f <- survfit(Surv(d$lower, d$upper, type = "interval2") ~ 1)
+  found <- summary(f, times = at, extend = TRUE)
+  for (k in seq_along(at)) say(sprintf("S(%g) between visits", at[k]), found$surv[k])
 }
 median <- quantile(fit, 0.5)
 say("median", median$quantile)

@@ -23,7 +23,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survival_bzd.errors import SurvivalBzdError
-from survival_bzd.estimate import aalen_johansen, cox, kaplan_meier, logrank, restricted_mean
+from survival_bzd.estimate import (
+    aalen_johansen,
+    cox,
+    kaplan_meier,
+    logrank,
+    npmle,
+    restricted_mean,
+)
 from survival_bzd.estimate.cox_model.design import Design, design
 from survival_bzd.study import Study, time_to_event
 from survival_bzd.study.opening import group_labels
@@ -32,11 +39,14 @@ from survival_bzd.study.results import horizons
 if TYPE_CHECKING:
     from survival_bzd.endpoint import TimeToEvent
 
-CLOSED, ITERATED = 1e-9, 1e-5
+CLOSED, ITERATED, EARLY = 1e-9, 1e-5, 1e-3
 """Relative differences that count as agreement: closed-form, and iterated by software that stops
 earlier than this package does."""
 
 Values = dict[str, float]
+
+BETWEEN = "S({:g}) between visits"
+"""The quantity of the interval-censored curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,27 @@ def _question(study: Study) -> _Question:
     return _Question(tte, group, times, last, designs)
 
 
+def _intervals(question: _Question) -> tuple[Any, Any] | None:
+    """Return the bounds of the relapses where visits leave some open; None where they do not."""
+    tte = question.tte
+    upper = np.where(tte.relapsed, tte.upper, np.inf)
+    between = bool(((tte.lower < upper) & np.isfinite(upper)).any())
+    return (tte.lower, upper) if between and _plain(question) else None
+
+
+def _between_visits(question: _Question) -> Values:
+    """Estimate survival where relapses lie between visits, at the times that these resolve."""
+    if _intervals(question) is None:
+        return {}
+    (curve,) = npmle(question.tte)
+    at = curve.at(question.times)
+    return {
+        BETWEEN.format(time): float(at.survival[place])
+        for place, time in enumerate(question.times)
+        if at.resolved[place]
+    }
+
+
 def _several_causes(question: _Question) -> bool:
     """Say whether something else than the event of interest happened."""
     return bool((question.tte.event > 1).any())
@@ -148,6 +179,7 @@ def _ours(question: _Question) -> Values:
         columns = (found.incidence, found.std_error, found.lower, found.upper)
         for place, time in enumerate(question.times):
             values.update(_incidence(rising.cause, time, *(float(c[place]) for c in columns)))
+    values.update(_between_visits(question))
     median = curve.median
     values["median"] = median.estimate
     values["median lower"], values["median upper"] = median.lower, median.upper
@@ -205,6 +237,16 @@ def _lifelines(question: _Question) -> Values:
         row = steps.index.searchsorted(time, side="right") - 1
         found = _survival(time, curve.predict(time), math.nan, *steps.iloc[row])
         values.update({key: value for key, value in found.items() if "error" not in key})
+    bounds = _intervals(question)
+    if bounds is not None:
+        # Its intervals hold their lower bound; ours, as R's, do not.
+        lower = np.where(bounds[0] < bounds[1], bounds[0] + 1e-6, bounds[0])
+        between = KaplanMeierFitter().fit_interval_censoring(lower, bounds[1], tol=1e-10)
+        steps = between.survival_function_["NPMLE_estimate_upper"]
+        for time in question.times:
+            # A row has survival before it; after the last one it is 0.
+            row = steps.index.searchsorted(time + 1e-5, side="right")
+            values[BETWEEN.format(time)] = float([*steps, 0.0][row])
     values["median"] = float(curve.median_survival_time_)
     mean, variance = restricted_mean_survival_time(curve, t=question.tau, return_variance=True)
     values["restricted mean"] = float(mean)
@@ -311,6 +353,9 @@ def _r(question: _Question) -> Values:
             rows[name] = getattr(tte, name)
     if _several_causes(question):
         rows["cause"] = tte.event
+    bounds = _intervals(question)
+    if bounds is not None:
+        rows["lower"], rows["upper"] = (np.where(np.isfinite(one), one, np.nan) for one in bounds)
     if question.group is not None:
         rows["group"] = question.group
     formulas = []
@@ -359,7 +404,7 @@ KNOWN = (
 
 
 def _opinion(quantity: str, package: str, ours: float, theirs: float) -> Opinion:
-    tolerance = ITERATED if ":" in quantity else CLOSED
+    tolerance = ITERATED if ":" in quantity else EARLY if "between" in quantity else CLOSED
     both_undefined = math.isnan(ours) and not math.isfinite(theirs)
     agrees = both_undefined or math.isclose(ours, theirs, rel_tol=tolerance, abs_tol=1e-12)
     reason = "" if agrees else _known(quantity, package)
