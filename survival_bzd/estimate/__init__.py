@@ -34,6 +34,11 @@ from survival_bzd.estimate.interval_censored.npmle import (
     IntervalSurvivalAt,
     npmle,
 )
+from survival_bzd.estimate.interval_censored.regression import (
+    IntervalCoxFit,
+    interval_cox,
+    interval_cox_curves,
+)
 from survival_bzd.estimate.kaplan_meier import (
     KaplanMeier,
     RiskTable,
@@ -107,6 +112,7 @@ __all__ = [
     "GrayTest",
     "HazardTable",
     "IncidenceAt",
+    "IntervalCoxFit",
     "IntervalCurve",
     "IntervalLimits",
     "IntervalLogRank",
@@ -159,6 +165,8 @@ __all__ = [
     "gray_test",
     "hazard_table",
     "holm",
+    "interval_cox",
+    "interval_cox_curves",
     "interval_logrank",
     "kaplan_meier",
     "logrank",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Estimate,
         ExactLogRank,
         HazardTable,
+        IntervalCoxFit,
         KaplanMeier,
         LogRank,
         RestrictedMean,
@@ -516,10 +517,11 @@ def cox_document(fit: CoxFit, *, left_out: int = 0) -> Document:
     return {
         "n": fit.n,
         "events": json_number(float(fit.n_events)),
-        "terms": [_term(fit, place) for place in range(len(fit.terms))],
+        "terms": [cox_term(fit, place) for place in range(len(fit.terms))],
         "loglik": json_object({"null": float(fit.loglik_null), "fitted": float(fit.loglik_fitted)}),
         "tests": {
-            name: _test(getattr(fit, name)) for name in ("likelihood_ratio", "wald", "score")
+            name: chi_square_document(getattr(fit, name))
+            for name in ("likelihood_ratio", "wald", "score")
         },
         "concordance": _limited(
             fit.concordance,
@@ -554,14 +556,16 @@ def cox_document(fit: CoxFit, *, left_out: int = 0) -> Document:
     }
 
 
-def _term(fit: CoxFit, place: int) -> Document:
+def cox_term(fit: CoxFit | IntervalCoxFit, place: int) -> Document:
+    """Write one coefficient."""
     why = fit.reasons[place]
     reasons = {**dict.fromkeys(_TERM, why), "robust_std_error": why or NOT_ROBUST}
     values = {name: float(getattr(fit, name)[place]) for name in _TERM}
     return {"term": fit.terms[place], **json_object(values, reasons)}
 
 
-def _test(test: Test) -> Document:
+def chi_square_document(test: Test) -> Document:
+    """Write a test of all coefficients."""
     values = {"statistic": float(test.statistic), "df": test.df, "p_value": float(test.p_value)}
     return json_object(values, dict.fromkeys(values, test.reason))
 
