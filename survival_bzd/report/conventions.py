@@ -40,6 +40,11 @@ def _estimators(results: PaperResults) -> dict[str, str]:
             f"{results.interval_limits[0].seed}; kaplan_meier_above and farthest.difference in "
             "percentage points, Kaplan-Meier less the interval-censored curve"
         )
+    if results.incidence:
+        used["cumulative_incidence"] = (
+            "Aalen-Johansen; standard error by the infinitesimal jackknife; limits on the "
+            f"{results.incidence[0].limits} scale"
+        )
     if results.hazards:
         used["rates"] = (
             f"values per unit of follow-up, texts per {RATE_PER} "

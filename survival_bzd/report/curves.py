@@ -12,7 +12,7 @@ from survival_bzd.report.time_axis import Tick
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from survival_bzd.estimate import IntervalCurve, KaplanMeier
+    from survival_bzd.estimate import CumulativeIncidence, IntervalCurve, KaplanMeier
 
 STEPS = ("time", "at_risk", "events", "censored", "survival", "std_error", "lower", "upper")
 """Columns of a curve's rows, one row per distinct follow-up time."""
@@ -42,6 +42,26 @@ def risk_csv(curves: Sequence[KaplanMeier], ticks: Sequence[Tick], *, synthetic:
         columns["tick"] += [one.label for one in ticks]
         for key in RISK:
             columns[key] += getattr(table, key).tolist()
+    return _written(columns, synthetic)
+
+
+INCIDENCE = (
+    "time", "at_risk", "events", "other_events", "censored", "incidence", "std_error", "lower",
+    "upper", "event_free",
+)  # fmt: skip
+"""Columns of a cumulative incidence's rows; `events` are those of its cause."""
+
+
+def incidence_csv(curves: Sequence[CumulativeIncidence], *, synthetic: bool) -> str:
+    """Write cumulative incidences, one row per distinct follow-up time."""
+    names = ("group", "cause", *INCIDENCE, "time_displayed")
+    columns: dict[str, list[Value]] = {key: [] for key in names}
+    for curve in curves:
+        columns["group"] += [curve.group] * curve.time.size
+        columns["cause"] += [curve.name] * curve.time.size
+        for key in INCIDENCE:
+            columns[key] += getattr(curve, key).tolist()
+        columns["time_displayed"] += [displayed(time, curve.unit) for time in curve.time.tolist()]
     return _written(columns, synthetic)
 
 

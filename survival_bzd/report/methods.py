@@ -205,6 +205,7 @@ def _estimates(results: PaperResults) -> Iterator[str]:
         "a time of at least t were at risk at t, and nothing was estimated past the last follow-up."
     )
     yield from _between_visits(results)
+    yield from _incidence(results)
     yield (f"Figures draw a curve lighter where fewer than {FEW_AT_RISK} patients are at risk.")
     yield from _times(results)
     if results.proportions:
@@ -224,6 +225,20 @@ def _between_visits(results: PaperResults) -> Iterator[str]:
         f"{level(drawn.confidence)} percentile limits from {drawn.replicates:,} resamples of the "
         f"patients (seed {drawn.seed})."
     )
+
+
+def _incidence(results: PaperResults) -> Iterator[str]:
+    if not results.incidence:
+        return
+    curve = results.incidence[0]
+    names = listed([spaced(one.name) for one in results.incidence if one.group is None])
+    yield (
+        f"The cumulative incidence of {names} was estimated by Aalen-Johansen, each event ending "
+        f"the risk of the others, with {level(curve.confidence)} limits on the {curve.limits} "
+        "scale from the infinitesimal jackknife."
+    )
+    if results.gray:
+        yield "It was compared between the groups by Gray's test."
 
 
 def _times(results: PaperResults) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from survival_bzd.report.conventions import conventions
-from survival_bzd.report.curves import risk_csv, steps_csv, support_csv
+from survival_bzd.report.curves import incidence_csv, risk_csv, steps_csv, support_csv
 from survival_bzd.report.figures import Figure, paper_figures
 from survival_bzd.report.methods import methods, methods_markdown
 from survival_bzd.report.numbers import Numbers, numbers_json, numbers_tex, typst_numbers
@@ -78,6 +78,9 @@ def _curves(results: PaperResults) -> Iterator[Artefact]:
     if results.interval_curves:
         between = support_csv(results.interval_curves, synthetic=synthetic)
         yield _text("curves/interval_censored.csv", between)
+    if results.incidence:
+        incidence = incidence_csv(results.incidence, synthetic=synthetic)
+        yield _text("curves/cumulative_incidence.csv", incidence)
     if results.trace is not None:
         trace = statements_csv(results.trace, synthetic=synthetic)
         yield _text("tables/statements.csv", trace)

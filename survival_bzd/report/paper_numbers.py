@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from survival_bzd.estimate import (
         Characteristic,
         CoxFit,
+        CumulativeIncidence,
         HazardTable,
         KaplanMeier,
         RestrictedMean,
@@ -60,6 +61,8 @@ def paper_numbers(results: PaperResults) -> Numbers:
     for curve in results.curves:
         _curve(numbers, results, curve)
     _interval_curves(numbers, results)
+    for incidence in results.incidence:
+        _incidence(numbers, results, incidence)
     for curve in results.follow_up:
         _median(numbers, f"{_named('follow_up', results, curve.group)}.median", curve)
     _described(numbers, results)
@@ -163,6 +166,24 @@ def _interval_curves(numbers: Numbers, results: PaperResults) -> None:
         numbers.add(f"{root}.farthest.time", most.time, _in_unit(shown_time(most.time, unit), unit))
         words = f"{decimal(points, 1)} percentage points at {shown_time(most.time, unit)}"
         numbers.phrase(f"{root}.farthest.phrase", f"{words} {displayed_unit(unit)}")
+
+
+def _incidence(numbers: Numbers, results: PaperResults, curve: CumulativeIncidence) -> None:
+    """Add the incidence of one cause at the horizons."""
+    root = _named(f"cumulative_incidence.{slug(curve.name)}", results, curve.group)
+    at = curve.at([horizon.time for horizon in results.horizons])
+    for place, horizon in enumerate(results.horizons):
+        key = f"{root}.{horizon.key}"
+        values = tuple(float(one[place]) for one in (at.incidence, at.lower, at.upper))
+        reason = at.reasons[place] or ("no event until then" if values[0] == 0 else "")
+        for name, value in zip(("estimate", "lower", "upper"), values, strict=True):
+            sign = "%" if name == "estimate" and not math.isnan(value) else ""
+            numbers.add(f"{key}.{name}", value, f"{percent(value)}{sign}", reason)
+        texts = three((values[0], values[1], values[2]), percent)
+        numbers.phrase(f"{key}.phrase", with_level(texts, curve.confidence, "%"))
+    for test in results.gray:
+        if curve.group is None and test.cause == curve.cause:
+            numbers.add(f"{root}.gray.p_value", test.p_value, p_value(test.p_value), test.reason)
 
 
 def _median(numbers: Numbers, key: str, curve: KaplanMeier) -> None:

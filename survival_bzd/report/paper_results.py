@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from survival_bzd.estimate import (
         Characteristic,
         CoxFit,
+        CumulativeIncidence,
+        GrayTest,
         HazardTable,
         IntervalCurve,
         IntervalLimits,
@@ -183,6 +185,8 @@ class PaperResults:
     curves : Kaplan-Meier curves of the time to relapse.
     interval_curves, interval_limits : the curves of relapses that lie between two visits, with
         limits at the horizons; empty where no visits are more than a month apart.
+    incidence, gray : cumulative incidence of each event, and the test of each between the groups;
+        empty where no competing event happened.
     follow_up : reverse Kaplan-Meier curves, whose median is the median follow-up.
     restricted_means : restricted mean times free of relapse.
     hazards : rates per window of time.
@@ -212,6 +216,8 @@ class PaperResults:
     horizons: tuple[Horizon, ...] = ()
     interval_curves: tuple[IntervalCurve, ...] = ()
     interval_limits: tuple[IntervalLimits, ...] = ()
+    incidence: tuple[CumulativeIncidence, ...] = ()
+    gray: tuple[GrayTest, ...] = ()
     follow_up: tuple[KaplanMeier, ...] = ()
     restricted_means: tuple[RestrictedMean, ...] = ()
     hazards: tuple[HazardTable, ...] = ()

@@ -21,11 +21,15 @@ from survival_bzd.errors import NotEstimable
 from survival_bzd.estimate import (
     Characteristic,
     CoxFit,
+    CumulativeIncidence,
+    GrayTest,
     IntervalCurve,
     IntervalLimits,
+    aalen_johansen,
     cox,
     describe,
     follow_up,
+    gray_test,
     hazard_table,
     kaplan_meier,
     logrank,
@@ -75,6 +79,7 @@ def results(study: Study, progress: Progress = lambda step: None) -> PaperResult
     progress("estimating")
     curves = kaplan_meier(tte) + (() if by is None else kaplan_meier(tte, by=by))
     between = _between_visits(study, tte, by)
+    incidence, tests = _competing(tte, by)
     return PaperResults(
         study=card.name,
         title=card.title,
@@ -87,6 +92,8 @@ def results(study: Study, progress: Progress = lambda step: None) -> PaperResult
         curves=curves,
         interval_curves=between[0],
         interval_limits=between[1],
+        incidence=incidence,
+        gray=tests,
         follow_up=follow_up(tte) + (() if by is None else follow_up(tte, by=by)),
         restricted_means=restricted_mean(tte) + (() if by is None else restricted_mean(tte, by=by)),
         hazards=hazard_table(tte, hazard_edges(study))
@@ -147,6 +154,17 @@ def _between_visits(
         tuple(curve for split in splits for curve in npmle(tte, by=split)),
         tuple(one for split in splits for one in npmle_limits(tte, times, by=split)),
     )
+
+
+def _competing(
+    tte: TimeToEvent, by: NDArray[np.object_] | None
+) -> tuple[tuple[CumulativeIncidence, ...], tuple[GrayTest, ...]]:
+    """Estimate the incidence of each event, where another than a relapse happened."""
+    if not (tte.event > 1).any():
+        return (), ()
+    if by is None:
+        return aalen_johansen(tte), ()
+    return aalen_johansen(tte) + aalen_johansen(tte, by=by), gray_test(tte, by)
 
 
 def _facts(study: Study) -> EndpointFacts:

@@ -167,7 +167,8 @@ def test_without_a_control_group_the_forest_plot_claims_no_effect(
 def test_figures_that_cannot_be_drawn_are_named():
     rows = bare(TimeToEvent([5, 9], [1, 0]))
     assert [words.partition(":")[0] for words in omitted_figures(rows)] == [
-        "no flow diagram", "no interval-censored curve", "no forest plot", "no swimmer plot",
+        "no flow diagram", "no interval-censored curve", "no cumulative incidence",
+        "no forest plot", "no swimmer plot",
     ]  # fmt: skip
     many = bare(TimeToEvent(np.arange(61) + 1, np.ones(61, dtype=int)))
     assert "61 patients are more than the 60" in omitted_figures(many)[-1]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from survival_bzd.report.figures.flow import flow_figure
 from survival_bzd.report.figures.forest import forest_figure
+from survival_bzd.report.figures.incidence import incidence_figure
 from survival_bzd.report.figures.interval_censored import interval_figure
 from survival_bzd.report.figures.relapse_free import curve_figures
 from survival_bzd.report.figures.sheet import Figure
@@ -31,6 +32,7 @@ def paper_figures(results: PaperResults) -> tuple[Figure, ...]:
         flow_figure(results),
         *curve_figures(results),
         interval_figure(results),
+        incidence_figure(results),
         forest_figure(results),
         swimmer_figure(results),
     )
@@ -44,6 +46,7 @@ def omitted_figures(results: PaperResults) -> tuple[str, ...]:
         "no flow diagram: the times came without records": results.flow is None,
         "no interval-censored curve: no relapse is in an interval of more than a month, or "
         "patients enter late": not results.interval_curves,
+        "no cumulative incidence: no competing event happened": not results.incidence,
         "no forest plot: no Cox model was asked for": not results.cox,
         f"no swimmer plot: {patients} patients are more than the {MOST_PATIENTS} that can be told "
         "apart": patients > MOST_PATIENTS,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from survival_bzd.report.rounding import NOT_ESTIMABLE, NOT_REACHED
 from survival_bzd.report.table import Table
+from survival_bzd.report.tables.incidence import cumulative_incidence
 from survival_bzd.report.tables.intervals import interval_censored
 from survival_bzd.report.tables.models import cox, proportional_hazards
 from survival_bzd.report.tables.patients import characteristics, flow, proportions
@@ -24,6 +25,7 @@ _MAKERS: tuple[Callable[[PaperResults], Table | None], ...] = (
     proportions,
     relapse_free,
     interval_censored,
+    cumulative_incidence,
     time_to_relapse,
     hazard,
     cox,
