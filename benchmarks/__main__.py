@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from benchmarks.table import write_table
 SIZES = (22, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 QUICK = (22, 1_000, 10_000, 100_000)
 ORDER = tuple(work for peer, work in CALLS if peer == "survival_bzd")
-R_WORK = tuple(sorted({*ORDER} - {"bootstrap"}))
+R_WORK = tuple(sorted({*ORDER} - {"bootstrap", "npmle_limits"}))
+BETWEEN = {"npmle": (3_000,), "npmle_limits": (200,)}
+"""Further numbers of patients for some work."""
 
 
 def main() -> None:
@@ -37,7 +40,7 @@ def main() -> None:
     found: dict[str, Any] = {
         "limit": options.limit,
         "sort": {"seconds": sort_seconds(), "chosen": fastest()},
-        "sizes": sorted({*options.sizes, *before["sizes"]}),
+        "sizes": sorted({*options.sizes, *before["sizes"], *_between(options.sizes, work)}),
         "peers": {peer.name: peer.version for peer in peers if peer.version},
         "work": {name: everything[name] for name in [*FLOORS, *ORDER] if name in everything},
         "shell": before["shell"],
@@ -71,7 +74,8 @@ def measure(
     for work in [*FLOORS, *ORDER]:
         if only and work not in only and work not in FLOORS:
             continue
-        fitting = [n for n in sizes if n <= most_patients(work)]
+        further = _between(sizes, {work})
+        fitting = sorted(n for n in {*sizes, *further} if n <= most_patients(work))
         cohorts = [write_cohort(folder, n) for n in fitting]
         found[work] = {}
         for peer in peers:
@@ -81,9 +85,22 @@ def measure(
     return found
 
 
+def _between(sizes: list[int], work: Iterable[str]) -> set[int]:
+    """Return the further numbers of patients, inside those asked for."""
+    further = {n for name in work for n in BETWEEN.get(name, ())}
+    return {n for n in further if sizes[0] <= n <= sizes[-1]}
+
+
 def most_patients(work: str) -> int:
     """Return how many patients there are at most for a piece of work."""
-    most = {"bootstrap": 10_000, "concordance": 1_000_000, "cox": 1_000_000}
+    if work == "npmle_limits":
+        return 1_000
+    most = {
+        "bootstrap": 10_000,
+        "npmle": 10_000,
+        "concordance": 1_000_000,
+        "cox": 1_000_000,
+    }
     return most.get(work.partition("_")[0], SIZES[-1])
 
 

@@ -22,6 +22,15 @@ read_npy <- function(path) {
 prepare <- function(peer, work, cohort) {
   column <- function(name) read_npy(file.path(cohort, paste0(name, ".npy")))
   part <- strsplit(work, "_")[[1]]
+  if (part[1] == "npmle") {
+    lower <- column("lower")
+    upper <- column("upper")
+    upper[is.infinite(upper)] <- NA
+    return(function() {
+      fit <- survfit(Surv(lower, upper, type = "interval2") ~ 1)
+      fit$surv[findInterval(300, fit$time)]
+    })
+  }
   time <- column(part[length(part)])
   event <- column("event")
   switch(part[1],

@@ -91,6 +91,64 @@ def _survival_bzd_bootstrap(columns: Columns) -> Once:
     return lambda: float(bootstrap_survival(TimeToEvent(time, event), [300.0])[0].lower[0])
 
 
+def _intervals(columns: Columns) -> Any:
+    from survival_bzd import TimeToEvent
+
+    lower, upper, event = columns["lower"], columns["upper"], columns["event"]
+    return TimeToEvent(np.where(event, upper, lower), event, lower=lower, upper=upper)
+
+
+def _survival_bzd_npmle(columns: Columns) -> Once:
+    from survival_bzd import npmle
+
+    return lambda: float(npmle(_intervals(columns))[0].at([300.0]).highest[0])
+
+
+def _survival_bzd_npmle_limits(columns: Columns) -> Once:
+    from survival_bzd import npmle_limits
+
+    return lambda: float(npmle_limits(_intervals(columns), [300.0])[0].lower[0])
+
+
+def _lifelines_npmle(columns: Columns) -> Once:
+    from lifelines import KaplanMeierFitter
+
+    # Its intervals hold their lower bound.
+    lower, upper = columns["lower"] + 1e-6, columns["upper"]
+
+    def once() -> float:
+        curve = KaplanMeierFitter().fit_interval_censoring(lower, upper).survival_function_
+        return _at(300, curve.index.to_numpy(), curve["NPMLE_estimate_lower"].to_numpy())
+
+    return once
+
+
+def _greenwood_npmle(columns: Columns) -> Once:
+    from greenwood import Surv, Turnbull
+
+    lower, upper = columns["lower"], columns["upper"]
+
+    def once() -> float:
+        fit = Turnbull().fit(Surv(time=lower, time2=upper, type="interval2"))
+        return float(np.atleast_1d(fit.predict([300.0]))[0])
+
+    return once
+
+
+def _rust_npmle(columns: Columns) -> Once:
+    from survival._survival import turnbull
+
+    lower, upper, event = columns["lower"], columns["upper"], columns["event"]
+    second = np.where(event, upper, lower)
+    status = np.where(event, 3, 0).astype(np.int32)
+
+    def once() -> float:
+        (curve,) = turnbull(lower, second, status).curves
+        return _at(300, np.asarray(curve.time), np.asarray(curve.surv))
+
+    return once
+
+
 def _lifelines_bootstrap(columns: Columns) -> Once:
     from lifelines import KaplanMeierFitter
 
@@ -355,6 +413,9 @@ def _calls() -> dict[tuple[str, str], Callable[[Columns], Once]]:
                 found[peer, f"cox_{x}_{kind}"] = _of(globals()[f"_{peer}_cox"], kind, x)
     for peer in ("survival_bzd", "lifelines", "statsmodels", "rust"):
         found[peer, "bootstrap"] = globals()[f"_{peer}_bootstrap"]
+    for peer in ("survival_bzd", "lifelines", "greenwood", "rust"):
+        found[peer, "npmle"] = globals()[f"_{peer}_npmle"]
+    found["survival_bzd", "npmle_limits"] = _survival_bzd_npmle_limits
     for kind in ("days", "continuous"):
         for x in ("x5", "x20"):
             found["rust kernel", f"cox_{x}_{kind}"] = _of(_rust_kernel_cox, kind, x)

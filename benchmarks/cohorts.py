@@ -29,6 +29,7 @@ def write_cohort(folder: Path, n: int) -> Path:
     """
     cohort = folder / f"n{n}-seed{SEED}"
     if (cohort / "complete").exists():
+        _write_further(cohort, n)
         return cohort
     cohort.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([SEED, n])
@@ -51,4 +52,19 @@ def write_cohort(folder: Path, n: int) -> Path:
     for name, column in columns.items():
         np.save(cohort / f"{name}.npy", column)
     (cohort / "complete").touch()
+    _write_further(cohort, n)
     return cohort
+
+
+def _write_further(cohort: Path, n: int) -> None:
+    """Write between which visits each relapse lies (everybody has their own), and its cause."""
+    if (cohort / "cause.npy").exists():
+        return
+    rng = np.random.default_rng([SEED, n, 1])
+    time, event = np.load(cohort / "continuous.npy"), np.load(cohort / "event.npy")
+    apart = rng.uniform(30, 120, n)
+    first = rng.uniform(0, 1, n) * apart
+    visits = np.floor((time - first) / apart)
+    np.save(cohort / "cause.npy", np.where(event, 1 + (rng.uniform(0, 1, n) < 0.3), 0))
+    np.save(cohort / "lower.npy", np.maximum(first + visits * apart, 0.0))
+    np.save(cohort / "upper.npy", np.where(event, first + (visits + 1) * apart, np.inf))

@@ -14,6 +14,8 @@ TITLES = {
     "cox_x5": "Cox, Efron's ties, 5 covariates",
     "cox_x20": "Cox, Efron's ties, 20 covariates",
     "bootstrap": "1,000 bootstrap curves",
+    "npmle": "Interval-censored curve, all bounds different",
+    "npmle_limits": "1,000 bootstrap curves of interval-censored times",
 }
 KINDS = {"days": "whole days", "continuous": "continuous times"}
 COLUMNS = {

@@ -37,6 +37,11 @@ TARGETS = (
     Target("cox_x20_continuous", 1_000_000, 3, kernel=True),
     Target("bootstrap", 22, 100),
     Target("bootstrap", 10_000, 100),
+    Target("npmle", 1_000, 10),
+    Target("npmle", 3_000, 50),
+    Target("npmle", 10_000, 100),
+    Target("npmle_limits", 22, seconds=5.0),
+    Target("npmle_limits", 200, seconds=5.0),
     Target("km_days", 22, seconds=0.001),
     Target("cox_x5_days", 22, seconds=0.001),
 )
