@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,8 @@ def concordance(
     weights = np.ones(risk.size) if weight is None else weight
     agree, differ, tied = _pairs(_ranks(risk), event, place, weights)
     total = float(weights @ (agree + differ + tied)) / 2
-    if not total > 0:
+    # Where no pair is comparable, sums of weights may leave rounding.
+    if not total > float(weights.min()) ** 2 / 2:
         return Estimate(estimate=math.nan, reason="not estimable: no two patients are comparable")
     somers = float(weights @ (agree - differ)) / 2 / total
     influence = weights * ((agree - differ) - somers * (agree + differ + tied)) / total
@@ -57,10 +59,34 @@ def concordance(
 
 def _ranks(risk: Floats) -> Indices:
     """Rank the risks; those that differ by rounding only are equal."""
-    distinct, index = np.unique(risk, return_inverse=True)
-    near = 1e-12 * max(1.0, float(np.abs(distinct).max()))
-    rank: Indices = np.cumsum(np.concatenate([[False], np.diff(distinct) > near]))[index]
+    order = _ascending(risk)
+    ordered = risk[order]
+    near = 1e-12 * max(1.0, float(np.abs(ordered[[0, -1]]).max()))
+    rank = np.empty_like(order)
+    rank[order] = np.cumsum(np.diff(ordered, prepend=ordered[:1]) > near)
     return rank
+
+
+def _ascending(values: Floats) -> Indices:
+    """Return the order of the values.
+
+    The place goes where a number has its last bits, as in `_order`; what that leaves out of order
+    differs in these bits only, and is put in order from there.
+    """
+    bits = max(values.size - 1, 1).bit_length()
+    packed = (values + 0.0).view(np.int64)
+    # Bits of negative numbers are in the opposite order.
+    packed ^= (packed >> 63) & np.iinfo(np.int64).max
+    packed >>= bits
+    packed <<= bits
+    packed |= np.arange(values.size)
+    packed.sort()
+    packed &= (1 << bits) - 1
+    order: Indices = packed.astype(np.intp, copy=False)
+    ordered = values[order]
+    if (ordered[1:] < ordered[:-1]).any():
+        order = order[np.argsort(ordered, kind="stable")]
+    return order
 
 
 _BOTH = 1 << 26
@@ -80,14 +106,18 @@ def _pairs(
     happened = np.where(event, weight, 0.0)
     if place.first is None:
         moments = _Moments(when=ends, rank=rank, stratum=stratum)
-        every = moments.everybody(weight)
         if rank.size < _BOTH and not (weight != 1).any():
             # Two counts in one number: sums stay whole, and are taken apart afterwards.
-            before, upto = moments.partners((weight + _BOTH * happened)[None])
-            later, earlier = every - upto[0] % _BOTH, np.floor(before[0] / _BOTH)
+            happened *= _BOTH
+            happened += weight
+            before, upto = moments.partners(happened[None], counted=True)
+            earlier, later = _upper(before[0]), upto[0]
+            del before
+            later -= _BOTH * _upper(later)
+            np.subtract(moments.everybody(weight), later, out=later)
         else:
             before, upto = moments.partners(np.stack([weight, happened]))
-            later, earlier = every - upto[0], before[1]
+            later, earlier = moments.everybody(weight) - upto[0], before[1]
     else:
         # A late entry is a moment of its own: events before it are not shared, and who has not
         # entered is not at risk.
@@ -102,10 +132,22 @@ def _pairs(
         n = rank.size
         later = (before[1] - upto[0])[:, :n]
         earlier = before[2][:, :n] - before[2][:, n:]
-    lower, equal, every = np.where(event, later, 0.0)
-    lower_event, equal_event, every_event = earlier
-    higher, higher_event = every - lower - equal, every_event - lower_event - equal_event
+    later *= event
+    (lower, equal, higher), (lower_event, equal_event, higher_event) = later, earlier
+    # Of all, those neither lower nor equal are higher.
+    for all_of_them, some, others in (
+        (higher, lower, equal),
+        (higher_event, lower_event, equal_event),
+    ):
+        all_of_them -= some
+        all_of_them -= others
     return lower + higher_event, higher + lower_event, equal + equal_event
+
+
+def _upper(two: Floats) -> Floats:
+    """Return the upper of the two counts in each number."""
+    upper: Floats = np.floor(two * (1 / _BOTH))
+    return upper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,25 +161,30 @@ class _Moments:
     rank: Indices
     stratum: Indices
 
-    def partners(self, streams: Floats) -> tuple[Floats, Floats]:
+    def partners(self, streams: Floats, *, counted: bool = False) -> tuple[Floats, Floats]:
         """Sum streams of weights, (s, m), over the earlier moments of the stratum.
+
+        `counted` says that every weight is 1 or 1 + _BOTH.
 
         Returns
         -------
         before, upto : (s, 3, m) sums over those of lower rank, of equal rank, and of all; without
             and with those of the same moment.
         """
-        height = self.stratum * (int(self.rank.max()) + 1) + self.rank
-        earlier_strata = np.array([np.bincount(self.stratum, stream) for stream in streams]).cumsum(
-            axis=1
-        )
-        padded = np.concatenate([np.zeros((len(streams), 1)), earlier_strata], axis=1)
-        lower = _lower_before(self.when, height, streams) - padded[:, self.stratum]
-        lower_now, _ = _running(self.when, height, streams)
-        equal = _running(height, self.when, streams)
-        every = _running(self.stratum, self.when, streams)
-        before = np.stack([lower, equal[0], every[0]], axis=1)
-        upto = np.stack([lower + lower_now, equal[1], every[1]], axis=1)
+        before, upto = np.empty((2, len(streams), 3, self.when.size))
+        height = self.rank
+        several = bool(self.stratum.any())
+        if several:
+            height = self.stratum * (int(self.rank.max()) + 1) + self.rank
+        _lower_before(self.when, height, streams, counted, before[:, 0], upto[:, 0])
+        if several:
+            # Those of earlier strata are lower and before.
+            each = np.array([np.bincount(self.stratum, stream) for stream in streams])
+            others = (each.cumsum(axis=1) - each)[:, self.stratum]
+            before[:, 0] -= others
+            upto[:, 0] -= others
+        before[:, 1], upto[:, 1] = _running(height, self.when, streams)
+        before[:, 2], upto[:, 2] = _running(self.stratum, self.when, streams)
         return before, upto
 
     def everybody(self, weight: Floats) -> Floats:
@@ -152,7 +199,7 @@ def _running(group: Indices, key: Indices, streams: Floats) -> tuple[Floats, Flo
     if np.bincount(group).max() == 1:
         return np.zeros_like(streams), streams
     keys = int(key.max()) + 1
-    code = group * keys + key
+    code = group * keys + key if group.any() else key
     if (int(group.max()) + 1) * keys > 4 * code.size:
         order = _order(code[None])[0]
         new = np.diff(code[order], prepend=-1) != 0
@@ -172,15 +219,40 @@ def _running(group: Indices, key: Indices, streams: Floats) -> tuple[Floats, Flo
     return smaller, not_larger
 
 
-def _lower_before(when: Indices, height: Indices, streams: Floats) -> Floats:
-    """Return sums over those that are both earlier and lower."""
+def _lower_before(
+    when: Indices, height: Indices, streams: Floats, counted: bool, before: Floats, upto: Floats
+) -> None:
+    """Sum over those that are lower and earlier, and over those lower and not later."""
     # Of one time, the highest first: then none is both earlier and lower.
-    order = _order((when * (int(height.max()) + 1) + (int(height.max()) - height))[None])[0]
-    found = np.empty_like(streams)
+    code = when * (int(height.max()) + 1) + (int(height.max()) - height)
+    order = _order(code[None])[0]
+    code = code[order]
+    # The last of the same height and time, and the last of the same time.
+    same = _last_of_run(code)
+    code //= int(height.max()) + 1
+    moment = _last_of_run(code)
+    del code
     values = height[order]
-    for stream, total in zip(streams, found, strict=True):
-        total[order] = _smaller_before(values[None], stream[order][None])[0]
-    return found
+    for row, stream in enumerate(streams):
+        ordered = stream[order]
+        found = _smaller_before(values[None], ordered[None], counted)[0]
+        before[row, order] = found
+        total = np.cumsum(ordered)
+        found += total[moment]
+        found -= total[same]
+        upto[row, order] = found
+
+
+def _last_of_run(values: Indices) -> NDArray[np.int32 | np.intp]:
+    """Return for each of the ordered values the place of the last that is equal."""
+    last = np.flatnonzero(values[1:] != values[:-1])
+    last = np.append(last, values.size - 1).astype(_whole(values.size))
+    return np.repeat(last, np.diff(last, prepend=-1))
+
+
+def _whole(size: int) -> type[np.int16 | np.int32 | np.int64]:
+    """Return the narrowest type for places below a size."""
+    return np.int16 if size < 1 << 15 else np.int32 if size < 1 << 31 else np.int64
 
 
 def _order(values: Indices) -> Indices:
@@ -195,17 +267,19 @@ def _order(values: Indices) -> Indices:
     if room > 63:
         order: Indices = size - 1 - np.argsort(values[:, ::-1], axis=1, kind="stable")
         return order
-    packed = values << bits
-    packed |= np.arange(size)[::-1]
-    if room <= 32:
-        packed = packed.astype(np.uint32)
+    packed: NDArray[Any] = values.astype(np.uint32 if room <= 32 else np.int64)
+    packed <<= bits
+    packed |= np.arange(size, dtype=packed.dtype)[::-1]
     packed.sort(axis=1)
     packed &= (1 << bits) - 1
-    places: Indices = size - 1 - packed.astype(np.intp, copy=False)
+    np.subtract(size - 1, packed, out=packed)
+    places: Indices = packed.astype(np.intp, copy=False)
     return places
 
 
-def _smaller_before(values: Indices, weights: Floats) -> Floats:
+def _smaller_before(
+    values: NDArray[np.signedinteger], weights: Floats, counted: bool = False
+) -> Floats:
     """Return for each value the weights of the smaller ones before it in its row.
 
     A row is cut into pieces twice: along its places, and along its values. Those in an earlier
@@ -217,6 +291,7 @@ def _smaller_before(values: Indices, weights: Floats) -> Floats:
     ----------
     values : (q, m) whole numbers.
     weights : (q, m) what is summed.
+    counted : whether every weight is 1 or 1 + _BOTH.
 
     Returns
     -------
@@ -224,43 +299,55 @@ def _smaller_before(values: Indices, weights: Floats) -> Floats:
     """
     rows, size = values.shape
     if size <= _SHORT:
-        return _smaller_before_by_pairs(values, weights)
+        return _by_counting(values, weights) if counted else _by_summing(values, weights)
     length = max(_SHORT, _SHORT * round(math.sqrt(size) / _SHORT))
     pieces = -(-size // length)
     padded = pieces * length
     if padded > size:
         most = int(values.max())
         values = np.pad(values, ((0, 0), (0, padded - size)), constant_values=most)
-        weights = np.pad(weights, ((0, 0), (0, padded - size)))
-    # Of equal values the last comes first, so that none is smaller and before.
-    place = np.arange(rows * padded)
-    row = place // padded
-    order = _order(values).ravel()
-    order += row * padded
-    rank = np.empty_like(order)
-    rank[order] = place
-    piece = place // length
-    # A table for each row: pieces of places by pieces of values.
-    cell = piece * pieces + (rank // length - row * pieces)
-    table = np.bincount(cell, weights.ravel(), minlength=rows * pieces**2)
-    before = np.zeros((rows, pieces + 1, pieces + 1))
-    sums = table.reshape(rows, pieces, pieces)
-    np.cumsum(np.cumsum(sums, axis=1), axis=2, out=before[:, 1:, 1:])
-    found = before[:, :-1, :-1].ravel()[cell]
+        weights = np.pad(weights, ((0, 0), (0, padded - size)), constant_values=1.0)
+    narrow = _whole(padded)
     short = (rows * pieces, length)
-    found += _smaller_before(values.reshape(short), weights.reshape(short)).ravel()
-    along = (order // length - (order // padded) * pieces).reshape(short)
-    level = _smaller_before(along, weights.ravel()[order].reshape(short))
-    found += level.ravel()[rank]
-    inside: Floats = found.reshape(rows, padded)[:, :size]
-    return inside
+    # Of equal values the last comes first, so that none is smaller and before.
+    order = _order(values)
+    along = (order.astype(narrow) // length).reshape(short)
+    order += padded * np.arange(rows)[:, None]
+    rank = np.empty((rows, padded), dtype=narrow)
+    rank.ravel()[order] = np.arange(padded, dtype=narrow)
+    found = _from_table(rank, weights, length)
+    found += _smaller_before(rank.reshape(short), weights.reshape(short), counted).reshape(
+        found.shape
+    )
+    level = _smaller_before(along, weights.ravel()[order].reshape(short), counted)
+    del along
+    found.ravel()[order] += level.reshape(found.shape)
+    return found[:, :size]
+
+
+def _from_table(rank: NDArray[np.signedinteger], weights: Floats, length: int) -> Floats:
+    """Return the weights of those in an earlier piece of places and a lower piece of ranks."""
+    rows, padded = rank.shape
+    pieces = padded // length
+    # A table for each row: pieces of places by pieces of values.
+    cell = (rank // length).astype(np.intp)
+    cell += np.repeat(np.arange(pieces) * pieces, length)
+    cell += pieces**2 * np.arange(rows)[:, None]
+    size = rows * pieces**2
+    table = np.bincount(cell.ravel(), weights.ravel(), size).astype(np.float64, copy=False)
+    sums_of = table.reshape(rows, pieces, pieces)
+    before = np.zeros_like(sums_of)
+    np.cumsum(sums_of[:, :-1, :-1], axis=1, out=before[:, 1:, 1:])
+    np.cumsum(before, axis=2, out=before)
+    found: Floats = before.ravel()[cell]
+    return found
 
 
 _SHORT = 32
 """Rows so short that comparing all pairs is the quickest."""
 
 
-def _smaller_before_by_pairs(values: Indices, weights: Floats) -> Floats:
+def _by_summing(values: NDArray[np.signedinteger], weights: Floats) -> Floats:
     """Answer the question for short rows, a pair of places after the other in many rows at once."""
     rows, size = values.shape
     found = np.empty((size, rows))
@@ -271,3 +358,22 @@ def _smaller_before_by_pairs(values: Indices, weights: Floats) -> Floats:
             smaller = across[:place] < across[place]
             np.einsum("ij,ij->j", smaller, weight[:place], out=found[place, part])
     return found.T
+
+
+def _by_counting(values: NDArray[np.signedinteger], weights: Floats) -> Floats:
+    """Answer it where two counts share a number: here they share two bytes."""
+    rows, size = values.shape
+    half = 1 << 8
+    found = np.empty((rows, size))
+    for start in range(0, rows, _SHORT**2):
+        part = slice(start, start + _SHORT**2)
+        across = np.ascontiguousarray(values[part].T)
+        count = np.where(np.ascontiguousarray(weights[part].T) > 1, half + 1, 1).astype(np.uint16)
+        counts = np.zeros(across.shape, dtype=np.uint16)
+        for place in range(1, size):
+            smaller = across[:place] < across[place]
+            np.add.reduce(smaller * count[:place], axis=0, dtype=np.uint16, out=counts[place])
+        each = found[part].T
+        np.multiply(counts >> 8, _BOTH, out=each, dtype=np.float64)
+        each += counts & (half - 1)
+    return found

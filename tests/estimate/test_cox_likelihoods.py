@@ -10,7 +10,13 @@ from numpy.testing import assert_allclose
 
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.estimate import cox
-from survival_bzd.estimate.concordance import _order, _smaller_before, concordance
+from survival_bzd.estimate.concordance import (
+    _BOTH,
+    _ascending,
+    _order,
+    _smaller_before,
+    concordance,
+)
 from survival_bzd.estimate.cox_model.exact import ExactLikelihood
 from survival_bzd.estimate.cox_model.firth import FirthLikelihood
 from survival_bzd.estimate.cox_model.likelihood import PartialLikelihood, Sample
@@ -289,3 +295,39 @@ def test_those_smaller_and_before_are_counted_in_rows_of_any_length(size, monkey
 def test_numbers_too_large_to_hold_their_place_are_put_in_the_same_order():
     values = np.random.default_rng(0).integers(0, 9, (3, 40))
     np.testing.assert_array_equal(_order(values), _order(values << 58))
+
+
+@pytest.mark.parametrize("size", [31, 33, 1_024, 2_345])
+def test_two_counts_in_one_number_are_counted_apart(size):
+    rng = np.random.default_rng(size)
+    values = rng.integers(0, size // 3, size)
+    event = rng.random(size) < 0.6
+    found = _smaller_before(values[None], (1.0 + _BOTH * event)[None], True)[0]
+    before = np.tri(size, k=-1, dtype=bool) & (values[None, :] < values[:, None])
+    np.testing.assert_array_equal(found % _BOTH, before.sum(axis=1))
+    np.testing.assert_array_equal(found // _BOTH, (before & event).sum(axis=1))
+
+
+def test_risks_that_differ_in_their_last_bits_are_put_in_order():
+    rng = np.random.default_rng(3)
+    values = np.nextafter(rng.integers(-3, 4, 500) / 2, rng.choice([-9.0, 9.0], 500))
+    values[:3] = -0.0, 0.0, -1e300
+    np.testing.assert_array_equal(values[_ascending(values)], np.sort(values))
+
+
+@pytest.mark.parametrize("strata", [1, 3])
+def test_concordance_of_many_counts_what_brute_force_counts(strata):
+    rng = np.random.default_rng(strata)
+    time, event = rng.integers(1, 60, 400).astype(float), rng.random(400) < 0.6
+    stratum, risk = np.arange(400) % strata, rng.integers(0, 90, 400) / 4
+    found = concordance(risk, event, cells(time, None, stratum))
+    never = np.full(400, np.nan)
+    agree, differ, tied = pairs_by_brute_force(risk, event, time, never, stratum, np.ones(400))
+    assert_allclose(found.estimate, (agree + tied / 2) / (agree + differ + tied), rtol=1e-12)
+
+
+def test_rounding_of_weights_makes_no_patients_comparable():
+    time, event = np.array([2.0, 2.0, 1.0]), np.array([True, True, False])
+    weight = np.array([0.1, 0.7, 1 / 3])
+    found = concordance(np.array([0.3, 0.2, 0.1]), event, cells(time, None), weight=weight)
+    assert math.isnan(found.estimate)
