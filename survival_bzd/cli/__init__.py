@@ -3,6 +3,7 @@
 from survival_bzd.cli import (
     competing,
     curves,
+    imports,
     intervals,
     parametric,
     power,
@@ -17,6 +18,7 @@ from survival_bzd.cli.group import main
 __all__ = [
     "competing",
     "curves",
+    "imports",
     "intervals",
     "main",
     "parametric",

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tomllib
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from survival_bzd.errors import BadInput, Fault
+from survival_bzd.records.new_folder import new_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +94,7 @@ def copy(name: str, into: Path) -> None:
             remedy=f"Import it: survival-bzd datasets import {name} --from FOLDER. "
                    f"{study.folder / 'README.md'} says how to obtain the data.",
         )])  # fmt: skip
-    with _new_folder(into) as folder:
+    with new_folder(into) as folder:
         _copy_files(study.folder, folder)
 
 
@@ -130,7 +128,7 @@ def import_ctn0094(source: Path, into: Path) -> None:
         "use_days": exported["tlfb"].rename(columns=_OUR_NAMES | {"what": "substance"}),
         "outcomes": _ctn0094_outcomes(exported["visit"]),
     }
-    with _new_folder(into) as folder:
+    with new_folder(into) as folder:
         _copy_files(locate("ctn0094"), folder)
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False, na_rep="", lineterminator="\n")
@@ -175,23 +173,6 @@ def _copy_files(source: Path, folder: Path) -> None:
     for file in source.iterdir():
         if file.is_file():
             shutil.copyfile(file, folder / file.name)
-
-
-@contextmanager
-def _new_folder(into: Path) -> Iterator[Path]:
-    """Give a folder to fill that takes its name only when it is complete."""
-    if into.exists() and not (into.is_dir() and not any(into.iterdir())):
-        raise BadInput([Fault(
-            rule="the folder to make must be new or empty", value=str(into),
-            remedy="Name another folder, or move this one away.",
-        )])  # fmt: skip
-    unfinished = into.with_name(f".{into.name}.unfinished-{os.getpid()}")
-    unfinished.mkdir(parents=True)
-    try:
-        yield unfinished
-        unfinished.replace(into)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 _PATIENT, _DAY = "who", "when"

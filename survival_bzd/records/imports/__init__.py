@@ -1,0 +1,1 @@
+"""Exports of other systems become study folders: REDCap, SDTM, timeline-followback calendars."""
