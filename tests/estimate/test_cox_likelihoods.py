@@ -327,7 +327,8 @@ def test_concordance_of_many_counts_what_brute_force_counts(strata):
 
 
 def test_rounding_of_weights_makes_no_patients_comparable():
-    time, event = np.array([2.0, 2.0, 1.0]), np.array([True, True, False])
-    weight = np.array([0.1, 0.7, 1 / 3])
-    found = concordance(np.array([0.3, 0.2, 0.1]), event, cells(time, None), weight=weight)
+    # Each enters after the one before has ended.
+    place = cells(np.array([2.0, 4.0, 6.0]), np.array([1.0, 3.0, 5.0]))
+    weight = np.array([1 / 3, 0.1, 0.1])
+    found = concordance(np.array([0.2, 0.0, 0.1]), np.ones(3, dtype=bool), place, weight=weight)
     assert math.isnan(found.estimate)
