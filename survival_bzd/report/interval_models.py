@@ -89,6 +89,7 @@ def interval_cox_tables(fit: IntervalCoxFit) -> tuple[Table, ...]:
         for place, term in enumerate(fit.terms)
     )
     errors = "robust" if fit.robust else f"errors from {VARIANCES[fit.variance]}"
+    limits = LIMITS.get(fit.limits, fit.limits) + (f", {errors}" if fit.limits == "wald" else "")
     return (
         Table(
             key="cox",
@@ -100,8 +101,7 @@ def interval_cox_tables(fit: IntervalCoxFit) -> tuple[Table, ...]:
             notes=(
                 f"{counted(fit.n, 'patient')}, {counted(fit.n_events, 'event')}: {fit.n_exact} "
                 f"exact, {fit.n_interval} between two visits, {fit.n_before} before the first.",
-                f"Maximum likelihood, any baseline; limits: {LIMITS.get(fit.limits, fit.limits)}, "
-                f"{errors}.",
+                f"Maximum likelihood, any baseline; limits: {limits}.",
                 *fit.warnings,
             ),
         ),
