@@ -256,6 +256,7 @@ class _Sections(Declared):
     time_to_event: dict[str, Any] | None = None
     endpoint: dict[str, dict[str, Any]] = {}
     paper: dict[str, Any] = {}
+    provenance: list[dict[str, Any]] = []
 
 
 STAND_IN: Mapping[str, Any] = {
@@ -279,7 +280,7 @@ def load_declaration(folder: Path) -> tuple[StudyDeclaration, list[Fault]]:
         If there is no file, or it is not TOML.
     """
     text = _text_of(folder)
-    written = _parsed(text)
+    written = parsed(text)
     sections, faults = validate(_Sections, written, text=text)
     if sections is None:
         raise BadInput(faults)
@@ -412,7 +413,14 @@ def _text_of(folder: Path) -> str:
     raise BadInput([fault])
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def parsed(text: str, file: str = DECLARATION) -> dict[str, Any]:
+    """Read TOML.
+
+    Raises
+    ------
+    BadInput
+        If it is none; the line is named.
+    """
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -422,7 +430,7 @@ def _parsed(text: str) -> dict[str, Any]:
         [
             Fault(
                 rule=f"the file must be TOML; it cannot be read: {said}",
-                file=DECLARATION,
+                file=file,
                 line=int(line[1]) if line else None,
                 value=text.splitlines()[int(line[1]) - 1].strip() if line else None,
                 remedy='Mend the place named. Text stands in double quotes, as in title = "...".',

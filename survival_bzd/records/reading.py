@@ -18,6 +18,7 @@ from survival_bzd.records.declaration import (
     load_declaration,
 )
 from survival_bzd.records.engine import Engine, literal, quoted
+from survival_bzd.records.loading import load_text
 from survival_bzd.records.schema import (
     FURTHEST_DAY,
     SUBSTANCE_COLUMNS,
@@ -117,7 +118,7 @@ def examine(folder: Path) -> tuple[Records, list[Fault]]:
         sha256[table.file] = _sha256(folder / table.file)
         columns[name], problems = _columns_in(text, name, table)
         faults += problems
-        rows[name] = _load(engine, name, text, columns[name])
+        rows[name] = load_text(engine, f"raw_{name}", text, columns[name])
         faults += text.faults
         _type(engine, name, table, declaration, columns[name])
         faults += _cell_faults(engine, name, table, declaration, columns[name])
@@ -196,18 +197,6 @@ def _columns_in(
                 )
             )
     return columns, faults
-
-
-def _load(engine: Engine, name: str, text: TextTable, columns: Mapping[str, str]) -> int:
-    """Put the file's text into the table `raw_<name>`; return how many rows it has."""
-    texts = ", ".join(f"{quoted(ours)} VARCHAR" for ours in columns)
-    engine.execute(f"CREATE TABLE raw_{name} (line INTEGER{', ' if texts else ''}{texts})")
-    rows = 0
-    for chunk in text.chunks:
-        cells = {ours: chunk.cells[theirs] for ours, theirs in columns.items()}
-        engine.append(f"raw_{name}", {"line": chunk.lines, **cells})
-        rows += len(chunk.lines)
-    return rows
 
 
 def _type(
