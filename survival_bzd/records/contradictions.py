@@ -40,6 +40,13 @@ WITHIN_A_ROW = (
         rule="a window must not end before it begins",
         remedy="Exchange the days, or correct one of them.",
     ),
+    _Contradiction(
+        table="stays",
+        columns=("from", "to"),
+        broken="t.from_day > t.to_day",
+        rule="a stay in hospital must not end before it begins",
+        remedy="Exchange the days, or correct one of them.",
+    ),
 )
 
 OF_THE_LIVING: Mapping[str, tuple[str, str]] = {
@@ -49,6 +56,7 @@ OF_THE_LIVING: Mapping[str, tuple[str, str]] = {
     "urine": ("date", "t.day"),
     "use_days": ("date", "t.day"),
     "use_windows": ("to", "t.to_day"),
+    "stays": ("to", "t.to_day"),
     "scales": ("date", "t.day"),
 }
 """Table -> its date column, and SQL of the day the patient was alive. Fills may be billed late."""

@@ -89,6 +89,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("quantity", "number", required=False, may_be_empty=True, least=0),
         Column("days_supply", "number", required=False, may_be_empty=True, above=0, most=CENTURY),
     ),
+    "stays": (_PATIENT, Column("from", "day"), Column("to", "day")),
     "scales": (_PATIENT, _DATE, Column("scale", "name"), Column("score", "number")),
     "outcomes": (
         _PATIENT,

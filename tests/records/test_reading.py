@@ -246,6 +246,19 @@ def test_a_visit_that_did_not_take_place_answers_nothing(study, faults_of):
     assert places(faults) == [(2, "use yes, status missed"), (3, "use no, status not_required")]
 
 
+def test_a_stay_in_hospital_is_a_period_of_the_living(study, faults_of):
+    found = faults_of(
+        study(
+            outcomes="patient_id,date,outcome\n001,2020-03-01,death\n",
+            stays="patient_id,from,to\n001,2020-02-01,2020-02-01\n001,2020-02-09,2020-02-08\n"
+            "001,2020-02-20,2020-03-02\n",
+        )
+    )
+    assert [(fault.file, fault.line, fault.column) for fault in found] == [
+        ("stays.csv", 3, "from"), ("stays.csv", 4, "to"),
+    ]  # fmt: skip
+
+
 def test_a_window_does_not_end_before_it_begins(study, faults_of):
     rows = "001,2020-01-02,2020-01-02\n001,2020-01-03,2020-01-02\n"
     (fault,) = faults_of(study(use_windows=f"patient_id,from,to\n{rows}"))
