@@ -98,6 +98,7 @@ def most_patients(work: str) -> int:
     most = {
         "bootstrap": 10_000,
         "npmle": 10_000,
+        "cif": 1_000_000,
         "concordance": 1_000_000,
         "cox": 1_000_000,
     }

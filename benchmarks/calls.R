@@ -42,6 +42,13 @@ prepare <- function(peer, work, cohort) {
       group <- column("group")
       function() survdiff(Surv(time, event) ~ group)$chisq
     },
+    cif = {
+      cause <- factor(column("cause"), 0:2)
+      function() {
+        fit <- survfit(Surv(time, cause) ~ 1, conf.type = "log-log")
+        fit$pstate[findInterval(300, fit$time), 2]
+      }
+    },
     concordance = {
       risk <- column("risk")
       function() concordance(Surv(time, event) ~ risk, reverse = TRUE)$concordance

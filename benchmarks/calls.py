@@ -7,6 +7,7 @@ and timed. It ends in one number, by which the packages can be seen to answer th
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,75 @@ def _survival_bzd_bootstrap(columns: Columns) -> Once:
 
     time, event = columns["days"], columns["event"]
     return lambda: float(bootstrap_survival(TimeToEvent(time, event), [300.0])[0].lower[0])
+
+
+def _survival_bzd_cif(columns: Columns, kind: str) -> Once:
+    from survival_bzd import TimeToEvent, aalen_johansen
+
+    time, cause = columns[kind], columns["cause"]
+
+    def once() -> float:
+        first, _ = aalen_johansen(TimeToEvent(time, cause))
+        return _at(300, first.time, first.incidence)
+
+    return once
+
+
+def _lifelines_cif(columns: Columns, kind: str) -> Once:
+    from lifelines import AalenJohansenFitter
+
+    time, cause = columns[kind], columns["cause"]
+
+    def once() -> float:
+        with warnings.catch_warnings():
+            # It moves tied times by chance, and warns that it does.
+            warnings.simplefilter("ignore")
+            first, _ = (AalenJohansenFitter(seed=1).fit(time, cause, one) for one in (1, 2))
+        curve = first.cumulative_density_
+        return _at(300, curve.index.to_numpy(), curve.iloc[:, 0].to_numpy())
+
+    return once
+
+
+def _sksurv_cif(columns: Columns, kind: str) -> Once:
+    from sksurv.nonparametric import cumulative_incidence_competing_risks
+
+    time, cause = columns[kind], columns["cause"]
+
+    def once() -> float:
+        at, curves, _ = cumulative_incidence_competing_risks(
+            cause, time, conf_type="log-log", var_type="Dinse_Approx"
+        )
+        return _at(300, at, curves[1])
+
+    return once
+
+
+def _greenwood_cif(columns: Columns, kind: str) -> Once:
+    import pandas as pd
+    from greenwood import AalenJohansen, Surv
+
+    time, names = columns[kind], ["censored", "relapse", "death"]
+    cause = pd.Categorical.from_codes(columns["cause"], names)
+
+    def once() -> float:
+        curve = AalenJohansen(conf_type="log-log").fit(Surv(time, event=cause)).to_frame()
+        curve = curve[curve["cause"] == "relapse"]
+        return _at(300, curve["time"].to_numpy(), curve["estimate"].to_numpy())
+
+    return once
+
+
+def _rust_cif(columns: Columns, kind: str) -> Once:
+    from survival._survival import survfitaj
+
+    time, cause = columns[kind], columns["cause"].astype(np.int32)
+
+    def once() -> float:
+        fit = survfitaj(time, cause, ["censored", "relapse", "death"], conf_type="log-log")
+        return _at(300, np.asarray(fit.time), np.asarray(fit.pstate)[:, 1])
+
+    return once
 
 
 def _intervals(columns: Columns) -> Any:
@@ -406,7 +476,7 @@ def _calls() -> dict[tuple[str, str], Callable[[Columns], Once]]:
     found = {}
     for peer in ("survival_bzd", "lifelines", "sksurv", "statsmodels", "greenwood", "rust"):
         for kind in ("days", "continuous"):
-            for work in ("km", "logrank", "concordance"):
+            for work in ("km", "logrank", "concordance", "cif"):
                 if f"_{peer}_{work}" in globals():
                     found[peer, f"{work}_{kind}"] = _of(globals()[f"_{peer}_{work}"], kind)
             for x in ("x5", "x20"):

@@ -10,6 +10,7 @@ from benchmarks.targets import MISSED, TARGETS
 TITLES = {
     "km": "Kaplan-Meier with limits",
     "logrank": "Log-rank, 2 groups",
+    "cif": "Cumulative incidence of two causes, with limits",
     "concordance": "Concordance with standard error",
     "cox_x5": "Cox, Efron's ties, 5 covariates",
     "cox_x20": "Cox, Efron's ties, 20 covariates",
