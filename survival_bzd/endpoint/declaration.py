@@ -101,10 +101,14 @@ class IgnoreMissing(Declared):
 
 
 class MissingAs(Declared):
-    """Silence of more than `gap_days` after the last day known free is relapse, or censors."""
+    """Silence of more than `gap_days` after an assessed day is relapse, or censors.
+
+    With `look_back` a statement also ends the silence of the earlier days that it speaks of.
+    """
 
     rule: Literal["relapse", "censor"]
     gap_days: int = Field(ge=1)
+    look_back: bool = False
 
 
 class LateEntry(Declared):

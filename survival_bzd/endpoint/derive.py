@@ -184,7 +184,7 @@ def context_of(evidence: Evidence, endpoint: Endpoint) -> dict[str, Any]:
     after = getattr(endpoint.origin, "after", endpoint.origin.at)
     negatives = getattr(endpoint.origin, "negatives", 0)
     return {
-        "files": {name: tables[name].file if name in tables else "" for name in TABLES},
+        "files": {name: tables[name].called if name in tables else "" for name in TABLES},
         "text": "VARCHAR",
         "never": NEVER,
         "entry_column": endpoint.entry.column if endpoint.entry else None,
@@ -207,6 +207,7 @@ def context_of(evidence: Evidence, endpoint: Endpoint) -> dict[str, Any]:
         "within_days": within_days,
         "missing": missing.rule if isinstance(missing, MissingAs) else "",
         "gap_days": missing.gap_days if isinstance(missing, MissingAs) else 0,
+        "look_back": isinstance(missing, MissingAs) and missing.look_back,
     }
 
 

@@ -17,7 +17,8 @@ from survival_bzd.records.declaration import (
     RecurrentRowsDeclaration,
     RowsDeclaration,
 )
-from survival_bzd.records.text_table import LINE, read_text
+from survival_bzd.records.formats import read_table
+from survival_bzd.records.text_table import LINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,7 +215,7 @@ def read_cells(
     wanted: tuple[Sequence[str | None], Sequence[str]],
 ) -> tuple[dict[str, list[Any]], list[Fault]]:
     """Read the columns in use as text, with their lines; name the rows that are no rows."""
-    table = read_text(source, name=name, delimiter=columns.delimiter)
+    table = read_table(source, name=name, delimiter=columns.delimiter)
     named, further = wanted
     used = dict.fromkeys((*filter(None, named), *columns.covariates, *further))
     missing = [

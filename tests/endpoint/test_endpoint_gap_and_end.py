@@ -124,12 +124,29 @@ def test_a_visit_that_was_not_required_on_the_day_of_a_statement_changes_nothing
     assert derive(**given, visits={"a": "10not_required 70not_required"})["a"] == without
 
 
-def test_after_use_there_is_no_silence_until_known_free_again(derive):
-    found = derive(
-        urine={"a": "10- 20+ 200+", "b": "10- 20+ 200- 270-"}, missing=RELAPSE, pattern=TWICE
-    )
-    assert found["a"] == (200, 1, 10, 20, "pattern", "urine.csv:4")
-    assert found["b"] == (260, 1, 200, 260, "gap", "urine.csv:7")
+def test_silence_after_a_positive_that_completes_no_pattern_is_silence_too(derive):
+    urine = {"a": "10- 20+ 200+", "b": "10- 20+ 80- 141-", "c": "10- 20+"}
+    found = derive(urine=urine, missing=RELAPSE, pattern=TWICE, end=300)
+    assert found["a"] == (80, 1, 10, 80, "gap", "urine.csv:2")
+    assert found["b"] == (140, 1, 80, 140, "gap", "urine.csv:7")
+    assert found["c"] == (80, 1, 10, 80, "gap", "urine.csv:9")
+    assert derive(urine=urine, missing=CENSOR, pattern=TWICE)["a"] == (
+        10, 0, 10, inf, "gap", "urine.csv:2",
+    )  # fmt: skip
+
+
+def test_a_look_back_ends_a_silence_only_where_it_is_declared(derive):
+    given = {
+        "visits": {"a": "10no 200no/140", "b": "10no 200no/129"},
+        "use_windows": {"c": "1..30 31..150"},
+        "use_days": {"c": "120"},
+        "pattern": TWICE,
+    }
+    assert derive(**given, missing=RELAPSE)["a"] == (70, 1, 10, 70, "gap", "visits.csv:2")
+    found = derive(**given, missing={**RELAPSE, "look_back": True})
+    assert found["a"] == (200, 0, 200, inf, "last_statement", "visits.csv:3")
+    assert found["b"] == (70, 1, 10, 70, "gap", "visits.csv:4")
+    assert found["c"] == (150, 0, 150, inf, "last_statement", "use_windows.csv:3")
 
 
 def test_on_one_day_a_gap_precedes_a_competing_event(derive):
@@ -162,9 +179,19 @@ def test_a_cut_off_is_one_only_where_counted_records_lie_beyond_it(derive):
     assert found["a"] == (10, 0, 10, inf, "last_statement", "urine.csv:2")
 
 
-def test_a_calendar_that_became_known_after_the_end_is_not_looked_at(derive):
-    found = derive(use_windows={"a": "1..10 11..30"}, use_days={"a": ""}, end=20)
-    assert found["a"] == (10, 0, 10, inf, "cut_off", "use_windows.csv:2")
+def test_a_calendar_that_reaches_past_the_end_is_cut_there(derive):
+    found = derive(
+        use_windows={"a": "1..10 11..30", "b": "1..30", "c": "1..10 21..30"},
+        use_days={"b": "15 25"},
+        pattern=TWICE,
+        end=20,
+    )
+    assert found["a"] == (20, 0, 20, inf, "cut_off", "use_windows.csv:3")
+    assert found["b"] == (20, 0, 20, inf, "cut_off", "use_windows.csv:4")
+    assert found["c"] == (10, 0, 10, inf, "cut_off", "use_windows.csv:5")
+    assert found.roles("b") == [
+        (14, "known free"), (15, "use"), (20, "known free"), (25, "not counted"),
+    ]  # fmt: skip
 
 
 def test_the_end_as_the_recorded_outcome(derive):

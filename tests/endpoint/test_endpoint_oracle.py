@@ -4,7 +4,7 @@ The loop is written from the description of endpoints in docs/endpoints.md, not 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf, isnan, nan
 
 import numpy as np
@@ -32,6 +32,7 @@ class Said:
     known: int
     use: bool | None
     substance: str | None = None
+    since: int | None = None  # the first day it speaks of, if not `day`
 
     @property
     def source(self) -> str:
@@ -62,7 +63,9 @@ def parsed(tables):
 
 def said_of(tables, patient):
     for line, day, rest in tables["visits"][patient]:
-        yield Said("visits", line, day, day, {"yes": True, "no": False}.get(rest.split("/")[0]))
+        said, _, recall = rest.partition("/")
+        since = day - int(recall or 1) + 1
+        yield Said("visits", line, day, day, {"yes": True, "no": False}.get(said), since=since)
     for line, day, rest in tables["urine"][patient]:
         use = {"+": True, "-": False}.get(rest[0])
         yield Said("urine", line, day, day, use, CLASS[rest[1:]])
@@ -74,7 +77,7 @@ def said_of(tables, patient):
 
 
 def counted(tables, patient, rules, end):
-    """The statements that count; a window becomes the last days of its stretches without use."""
+    """The statements that count; a window becomes its stretches without use, up to the end."""
     found = [
         said
         for said in said_of(tables, patient)
@@ -82,19 +85,28 @@ def counted(tables, patient, rules, end):
         and (said.substance is None or said.substance in rules["substances"])
     ]
     known = [said for said in found if said.known <= end]
+    known += [
+        replace(said, known=end)
+        for said in found
+        if said.table == "use_windows" and said.day <= end < said.known
+    ]
     used = {said.day for said in known if said.table == "use_days" and said.use}
     for window in [said for said in known if said.table == "use_windows"]:
         known.remove(window)
         free = [day for day in range(window.day, window.known + 1) if day not in used]
+        since = None
         for day in free:
+            since = day if since is None else since
             if day + 1 not in free:
-                known.append(Said("use_windows", window.line, day, window.known, False))
+                stretch = Said("use_windows", window.line, day, window.known, False, since=since)
+                known.append(stretch)
+                since = None
     beyond = any(said.known > end for said in found if said.use is not None)
     return known, beyond
 
 
 def verdicts(statements, rules):
-    """day -> (used, known exactly, deciding record), in order."""
+    """day -> (used, known exactly, deciding record, first day spoken of), in order."""
     days = {}
     for day in sorted({said.day for said in statements if said.use is not None}):
         there = [said for said in statements if said.day == day and said.use is not None]
@@ -107,22 +119,21 @@ def verdicts(statements, rules):
         if rules["conflict"] == "first":
             used = next(iter(by_source.values()))
         source = next(source for source, said_use in by_source.items() if said_use == used)
-        first = min(
-            (said for said in there if said.source == source and said.use == used),
-            key=lambda said: said.order,
-        )
+        same = [said for said in there if said.source == source and said.use == used]
+        first = min(same, key=lambda said: said.order)
+        since = min(day if said.since is None else said.since for said in same)
         exact = used and any(said.use and said.table == "use_days" for said in there)
-        days[day] = (used, exact, first.record)
+        days[day] = (used, exact, first.record, since)
     return days
 
 
 # --- the rules ----------------------------------------------------------------------------------
 
 
-def origin_of(tables, patient, card, rules, days):
+def origin_of(tables, patient, card, rules, days, end):
     """(day, record, None) of the origin, or (None, None, why not)."""
     at, after = rules["origin"]["at"], rules["origin"].get("after")
-    treated = [(day, line) for line, day, _ in tables["treatments"][patient]]
+    treated = [(day, line) for line, day, _ in tables["treatments"][patient] if day <= end]
     if at in ("enrolment", "column"):
         day = card["enrolled" if at == "enrolment" else "start"]
         return (None, None, "no_date") if day is None else (day, None, None)
@@ -140,7 +151,7 @@ def origin_of(tables, patient, card, rules, days):
     if begin is None:
         return None, None, {"use": "no_use", "last_treatment": "no_treatment"}.get(after, "no_date")
     run = []
-    for day, (used, _, record) in days.items():
+    for day, (used, _, record, _) in days.items():
         if day > begin:
             run = [] if used else [*run, (day, record)]
             if len(run) == rules["origin"]["negatives"]:
@@ -180,21 +191,17 @@ def gap_of(tables, patient, days, origin, rules, end, over):
         for _, day, rest in tables["visits"][patient]
         if rest == "not_required" and origin < day <= end
     }
-    free = silent_since = origin
-    waiting = True
-    for day in sorted({*days, *bridges}):
-        if waiting and day - silent_since > longest:
-            return free, silent_since + longest
-        if day not in days:
-            silent_since = day
-        elif days[day][0]:
-            waiting = False
-        else:
-            free = silent_since = day
-            waiting = True
-    asked_until = min(end, over)
-    if waiting and end < inf and asked_until - silent_since > longest:
-        return free, silent_since + longest
+    free = origin
+    points = sorted({origin, *days, *bridges})
+    for place, day in enumerate(points):
+        if day in days and not days[day][0]:
+            free = day
+        following = points[place + 1 :]
+        ends = following[:1] or ([min(end, over)] if end < inf else [])
+        if rules["missing"].get("look_back"):
+            ends += [days[later][3] for later in following if later in days]
+        if ends and min(ends) - day > longest:
+            return free, day + longest
     return None
 
 
@@ -236,6 +243,14 @@ def not_reached(observed, origin, why_not, mine, rules):
     return (False, cause, why_not), (0, event, 0, 0, why_not, record, nan, 0, nan)
 
 
+def with_entry(days, card, line, origin, end, rules):
+    """The days, and that of a late entry, on which the patient was found free."""
+    found = card["found"] if "entry" in rules else None
+    if found is None or not origin < found <= end or found in days:
+        return days
+    return dict(sorted({**days, found: (False, False, f"patients.csv:{line}", found)}.items()))
+
+
 def not_washed_out(statements, origin, rules):
     """The statements after the origin, without the specimens that the washout sets aside."""
     later = [said for said in statements if said.day > origin]
@@ -247,17 +262,17 @@ def not_washed_out(statements, origin, rules):
     return [said for said in later if not (said.table == "urine" and said.day in washed)]
 
 
-def why_censored(observed, days, beyond, origin, rules):
-    spoken = max(days, default=origin)
-    closing = [o for o in observed.outcomes if spoken <= o[0] <= observed.end]
+def why_censored(observed, spoken, beyond, origin, rules):
+    silent = origin if spoken is None else spoken
+    closing = [o for o in observed.outcomes if silent <= o[0] <= observed.end]
     if closing:
         return closing[0][1]
     if isinstance(rules["end"], int) and beyond:
         return "cut_off"
-    return "last_statement" if days else "nothing_recorded"
+    return "nothing_recorded" if spoken is None else "last_statement"
 
 
-def decide(observed, days, relapse, gap, beyond, origin, rules):
+def decide(observed, days, relapse, gap, beyond, origin, rules, spoken):
     """(event, outcome, reason, detected, lower, upper, record or None) of what came first."""
     competing = observed.competing
     ends = [(observed.end, 3)]
@@ -276,7 +291,7 @@ def decide(observed, days, relapse, gap, beyond, origin, rules):
         day, cause, line = competing
         event = 2 + rules["competing"].index(cause)
         return event, cause, cause, None, day, day, f"outcomes.csv:{line}"
-    reason = why_censored(observed, days, beyond, origin, rules)
+    reason = why_censored(observed, spoken, beyond, origin, rules)
     free = [day for day, (used, *_) in days.items() if not used]
     return 0, "censored", reason, None, max(free, default=origin), inf, None
 
@@ -287,12 +302,14 @@ def follow(tables, patient, card, line, rules):
     observed = Observed.of(tables, patient, rules)
     statements, beyond = counted(tables, patient, rules, observed.end)
     days = verdicts(statements, rules)
-    origin, origin_record, why_not = origin_of(tables, patient, card, rules, days)
+    origin, origin_record, why_not = origin_of(tables, patient, card, rules, days, observed.end)
     unreached = not_reached(observed, origin, why_not, mine, rules)
     if unreached:
         return unreached
 
     days = verdicts(not_washed_out(statements, origin, rules), rules)
+    spoken = max(days, default=None)
+    days = with_entry(days, card, line, origin, observed.end, rules)
     over = min((o[0] for o in observed.outcomes if o[1] in ("death", "study_end")), default=inf)
     event, outcome, reason, detected, lower, upper, record = decide(
         observed,
@@ -302,6 +319,7 @@ def follow(tables, patient, card, line, rules):
         beyond,
         origin,
         rules,
+        spoken,
     )
     # An exactly known day of use is no day known free: the last one comes before it.
     free = {day: days[day][2] for day in days if not days[day][0] and day <= lower}
@@ -325,7 +343,7 @@ def follow(tables, patient, card, line, rules):
 def return_of(days, detected, rules):
     """(day, record) of the next confirmed abstinence after a relapse, or None."""
     needed, run = rules["origin"].get("negatives", 1), []
-    for day, (used, _, record) in days.items():
+    for day, (used, _, record, _) in days.items():
         if day > detected:
             run = [] if used else [*run, (day, record)]
             if len(run) == needed:
@@ -343,14 +361,17 @@ def spells_of(tables, patient, card, line, rules):
     ever = verdicts(statements, rules)
     over = min((o[0] for o in observed.outcomes if o[1] in ("death", "study_end")), default=inf)
     origin = clock = row[6]
-    clock_record = origin_of(tables, patient, card, rules, ever)[1] or f"patients.csv:{line}"
+    found_origin = origin_of(tables, patient, card, rules, ever, observed.end)
+    clock_record = found_origin[1] or f"patients.csv:{line}"
     begin = origin + (0 if isnan(row[8]) else row[8])
     found = []
     while True:
         days = verdicts(not_washed_out(statements, clock, rules), rules)
+        spoken = max(days, default=None)
+        days = with_entry(days, card, line, clock, observed.end, rules)
         gap = gap_of(tables, patient, days, clock, rules, observed.end, over)
         event, outcome, reason, detected, lower, upper, record = decide(
-            observed, days, pattern_of(days, clock, rules), gap, beyond, clock, rules
+            observed, days, pattern_of(days, clock, rules), gap, beyond, clock, rules, spoken
         )
         free = {day: days[day][2] for day in days if not days[day][0] and day <= lower}
         record = record or (free[max(free)] if free else clock_record)
@@ -371,7 +392,7 @@ def spells_of(tables, patient, card, line, rules):
         else:
             used = [day for day in ever if day >= detected and ever[day][0]]
             stop, ended = max(used, default=detected), "end"
-            reason = why_censored(observed, days, beyond, clock, rules)
+            reason = why_censored(observed, spoken, beyond, clock, rules)
             record = ever[stop][2] if used else record
         found.append((begin - origin, stop - origin, "using", ended, reason, record))
         if ended != "abstinence":
@@ -443,7 +464,11 @@ def rules_of(rng):
         {"rule": "k_of_n", "k": 2, "n": rng.randint(2, 4)},
         {"rule": "use_days", "days": 2, "within_days": rng.randint(2, 5)},
     ]
-    silence = {"rule": rng.choice(["relapse", "censor"]), "gap_days": rng.randint(2, 5)}
+    silence = {
+        "rule": rng.choice(["relapse", "censor"]),
+        "gap_days": rng.randint(2, 5),
+        "look_back": rng.choice([False, False, True]),
+    }
     competing = [[], ["death"], ["loss", "death"], ["withdrawal", "study_end"]]
     rules = {
         "origin": rng.choice([searched, rng.choice(fixed)]),
@@ -601,6 +626,7 @@ def deaths(tables):
 def test_a_row_after_the_relapse_changes_nothing(studies, derive, rng):
     studies.close()
     tables, rules = study(rng, 15), {**rules_of(rng), "dated": "detected"}
+    rules["missing"].pop("look_back", None)  # with it, what is said later may end a silence
     relapsed = {
         patient: int(row[6] + row[0])
         for patient, row in results(derive(**tables, **rules)).items()

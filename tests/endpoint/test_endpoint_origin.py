@@ -168,3 +168,13 @@ def test_negatives_after_the_end_confirm_nothing(derive):
     assert derive(urine={"a": "1- 5-"}, origin=CONFIRMED, end=5).flow == {
         (True, "censored", "nothing_recorded"): 1
     }
+
+
+def test_a_treatment_after_the_cut_off_is_not_looked_at(derive):
+    given = {
+        "treatments": {"a": "3 9"},
+        "urine": {"a": "5- 7-"},
+        "origin": {"at": "last_treatment"},
+    }
+    assert derive(**given, end=8)["a"] == (4, 0, 4, inf, "last_statement", "urine.csv:3")
+    assert derive(**given, end=9)["a"] == (0, 0, 0, inf, "nothing_recorded", "treatments.csv:3")

@@ -1,6 +1,6 @@
 """Who is at risk, competing events, late entry, and the flow of everybody."""
 
-from math import isnan
+from math import inf, isnan
 
 import numpy as np
 import pytest
@@ -156,8 +156,27 @@ def test_late_entry_is_compared_with_the_time_as_dated(derive):
     given = {
         "patients": {"a": entered(5)}, "urine": {"a": "4- 9+"}, "entry": {"column": "found"},
     }  # fmt: skip
-    assert derive(**given, dated="midpoint")["a"][0] == 6.5
+    assert derive(**given, dated="midpoint")["a"][0] == 7
     assert derive(**given, dated="last_negative").tte.n == 0
+
+
+def test_on_the_day_of_late_entry_the_patient_is_known_free(derive):
+    found = derive(
+        patients={
+            "a": entered(5), "b": entered(5), "c": entered(5), "d": entered(50), "e": entered(0),
+        },
+        urine={"a": "4- 9+", "b": "7- 9+", "c": "4+ 9+ 12+", "d": "80-", "e": "9+"},
+        entry={"column": "found"},
+        pattern={"rule": "consecutive", "k": 2},
+        missing={"rule": "relapse", "gap_days": 60},
+        end=100,
+    )  # fmt: skip
+    assert found["a"] == (69, 1, 5, 69, "gap", "patients.csv:2")  # silent since the positive
+    assert found["c"] == (12, 1, 5, 9, "pattern", "urine.csv:8")  # the positive before is another
+    assert found["d"] == (80, 0, 80, inf, "last_statement", "urine.csv:9")
+    assert found["e"][:4] == (69, 1, 0, 69)
+    twice = derive(patients={"a": entered(5)}, urine={"a": "5+"}, entry={"column": "found"})
+    assert twice.flow == {(True, "not at risk", "entered_after_end"): 1}
 
 
 def test_without_late_entry_there_is_none(derive):

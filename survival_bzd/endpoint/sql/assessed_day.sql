@@ -3,6 +3,7 @@
 {% macro resolve(statements) %}
 SELECT
     patient_id, day, used, CASE used WHEN 1 THEN use_id ELSE free_id END AS statement_id,
+    CASE used WHEN 1 THEN use_from ELSE free_from END AS from_day,
     CASE used WHEN 1 THEN named_on_day ELSE 0 END AS exact
 FROM (
     SELECT
@@ -18,7 +19,9 @@ FROM (
             MAX(CASE WHEN verdict = 'use' THEN 1 ELSE 0 END) AS used,
             MIN(CASE WHEN verdict = 'use' THEN statement_id END) AS use_id,
             MIN(CASE WHEN verdict = 'no_use' THEN statement_id END) AS free_id,
-            MAX(CASE WHEN verdict = 'use' AND source = 'use_days' THEN 1 ELSE 0 END) AS named
+            MIN(CASE WHEN verdict = 'use' THEN from_day END) AS use_from,
+            MIN(CASE WHEN verdict = 'no_use' THEN from_day END) AS free_from,
+            MAX(CASE WHEN verdict = 'use' AND source IN ('use_days', 'fills') THEN 1 ELSE 0 END) AS named
         FROM {{ statements }}
         WHERE verdict IN ('use', 'no_use')
         GROUP BY patient_id, to_day, source_rank

@@ -135,7 +135,8 @@ SELECT
         WHEN 'not_reached' THEN CASE
             WHEN ended.competing_outcome IS NOT NULL AND ended.reason = ended.competing_outcome || '_before_origin'
                 THEN {{ files.outcomes | literal }} ELSE {{ files.patients | literal }} END
-        ELSE COALESCE(free.file, ended.origin_file)
+        ELSE COALESCE(free.file, CASE WHEN ended.last_free_day = ended.entry_day AND ended.entry_day > ended.origin_day
+            THEN {{ files.patients | literal }} END, ended.origin_file)
     END AS file,
     CASE ended.decision
         WHEN 'relapse' THEN relapse.line
@@ -143,7 +144,8 @@ SELECT
         WHEN 'not_reached' THEN CASE
             WHEN ended.competing_outcome IS NOT NULL AND ended.reason = ended.competing_outcome || '_before_origin'
                 THEN ended.competing_line ELSE ended.patient_line END
-        ELSE COALESCE(free.line, ended.origin_line)
+        ELSE COALESCE(free.line, CASE WHEN ended.last_free_day = ended.entry_day AND ended.entry_day > ended.origin_day
+            THEN ended.patient_line END, ended.origin_line)
     END AS line,
     relapse.source AS relapse_source, relapse.subject AS relapse_subject,
     relapse.detail AS relapse_detail,

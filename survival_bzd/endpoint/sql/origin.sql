@@ -30,13 +30,22 @@ found AS (
 observation.competing_day < COALESCE(found.day, observation.competing_day + 1)
             AND observation.competing_day <= COALESCE(observation.end_day, observation.competing_day)
 {%- endset %}
-WITH search AS (
+WITH treated AS (
+    SELECT
+        treatments.patient_id, treatments.day, treatments.line,
+        ROW_NUMBER() OVER (PARTITION BY treatments.patient_id ORDER BY treatments.day DESC, treatments.line) AS place
+    FROM treatments
+    JOIN observation ON observation.patient_id = treatments.patient_id
+    WHERE treatments.day IS NOT NULL
+        AND (observation.end_day IS NULL OR treatments.day <= observation.end_day)
+),
+search AS (
     SELECT
         observation.patient_id,
         {% if origin.after is defined and origin.after == 'use' %}
         (SELECT MIN(day) FROM assessed_day WHERE used = 1 AND assessed_day.patient_id = observation.patient_id)
         {% elif origin.at == 'last_treatment' or (origin.after is defined and origin.after == 'last_treatment') %}
-        (SELECT MAX(day) FROM treatments WHERE treatments.patient_id = observation.patient_id)
+        (SELECT MAX(day) FROM treated WHERE treated.patient_id = observation.patient_id)
         {% elif origin.at == 'column' %}
         patients.{{ origin.column | name }}
         {% else %}
@@ -45,21 +54,14 @@ WITH search AS (
     FROM observation JOIN patients ON patients.patient_id = observation.patient_id
 ),
 {% if origin.negatives is defined %}
-{{ runs(origin.negatives, origin.at) }},
+{{ runs(origin.negatives, origin.at) }}
 {% else %}
 found AS (
     SELECT patient_id, day, CAST(NULL AS BIGINT) AS statement_id, 1 AS place
     FROM search
     WHERE day IS NOT NULL
-),
-{% endif %}
-treated AS (
-    SELECT
-        patient_id, line,
-        ROW_NUMBER() OVER (PARTITION BY patient_id ORDER BY day DESC, line) AS place
-    FROM treatments
-    WHERE day IS NOT NULL
 )
+{% endif %}
 SELECT
     observation.*, search.day AS search_day, found.statement_id AS origin_statement,
     CASE
