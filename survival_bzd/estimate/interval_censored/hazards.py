@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,10 @@ less 1."""
 POLISHED = 1e-8
 """The same where no step improves on the likelihood any more."""
 
-_STEPS = 200
+_STEPS = 60
 
 _ENDLESS = 100.0
-"""Log hazard ratios are less, so that their squares are numbers."""
+"""Log hazard ratios are less: beyond, nobody else at risk can be told from nobody."""
 
 _FLAT = 1e-16
 
@@ -82,11 +83,14 @@ class Places:
         return self._spread(self.first, self.last + 1, values)
 
     def _spread(self, begin: Indices, end: Indices, values: Floats) -> Floats:
+        kept = end > begin
+        change = np.bincount(end[kept] - 1, values[kept], self.m)
+        inside = kept & ~np.isin(begin, self.starts)
+        change -= np.bincount(begin[inside] - 1, values[inside], self.m)
         # From the last place: the fewer live through it the smaller are the sums.
-        size = self.m + 1
-        change = np.bincount(end, values, size) - np.bincount(begin, values, size)
-        summed: Floats = np.cumsum(change[:0:-1])[::-1]
-        return summed
+        for a, b in pairwise(self.starts.tolist()):
+            change[a:b] = np.cumsum(change[a:b][::-1])[::-1]
+        return change
 
 
 def _upto(values: Floats) -> Floats:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 VARIANCES = ("information", "scores")
 
-_ROUGHLY = 1e-6
+_ROUGHLY = 1e-5
 """Gain in log likelihood below which it is looked whether the coefficients run to infinity: far
 enough out for that, and not so far that hazards underflow."""
 
@@ -337,7 +337,9 @@ def interval_cox(
     exact = int(solution.likelihood.places.exact.sum())
     before = int((data.event & np.isneginf(data.lower)).sum())
     placed = np.full((7, len(names)), np.nan)
-    placed[:, columns] = (beta, std_error, robust, np.exp(beta), np.exp(low), np.exp(high), p_value)
+    with np.errstate(over="ignore"):
+        ratios = np.exp((beta, low, high))
+    placed[:, columns] = (beta, std_error, robust, *ratios, p_value)
     covariance = np.full((len(names), len(names)), np.nan)
     covariance[np.ix_(columns, columns)] = np.where(
         np.outer(solution.finite, solution.finite), solution.covariance, np.nan
