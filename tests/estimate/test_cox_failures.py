@@ -92,3 +92,14 @@ def test_a_profile_that_never_falls_has_no_limit():
         beta=np.zeros(1), slopes=Plain().slopes(np.zeros(1)), step=np.zeros(1), converged=True
     )
     assert np.isnan(profile_limit(Plain(), best, 0, 1.0, 1.96, 1e-10))
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow", "exact"])
+@pytest.mark.parametrize("n", [8, 20, 48, 200])
+def test_a_covariate_that_orders_the_events_separates_however_far_it_reaches(
+    n: int, ties: str
+) -> None:
+    frame = pd.DataFrame({"x": -np.arange(float(n))})
+    fit = cox(TimeToEvent(np.arange(1.0, n + 1), np.ones(n, int), covariates=frame), "x", ties=ties)
+    assert fit.separated == ("x",)
+    assert fit.coef[0] == np.inf

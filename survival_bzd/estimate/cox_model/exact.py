@@ -11,6 +11,9 @@ from survival_bzd.estimate.cox_model.likelihood import Extension, Sample, Slopes
 from survival_bzd.estimate.quantities import Floats
 from survival_bzd.estimate.risk_sets import Indices
 
+LEAST_SUM = 1e-290
+"""Least sum over subsets by which their moments can be divided."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Subsets:
@@ -19,7 +22,8 @@ class _Subsets:
     Attributes
     ----------
     cell : where the d events are.
-    log_sum : log of the sum over subsets, for risks divided by the largest.
+    log_sum : log of the sum over subsets, for risks divided by the largest; minus infinity where
+        it is too small to be told, and with it the moments.
     mean, spread : mean and covariance of the subset's sum of x.
     """
 
@@ -56,6 +60,9 @@ class ExactLikelihood:
         loglik = float(eta[self.sample.event].sum())
         score, information = np.zeros(self.p), np.zeros((self.p, self.p))
         for found in self._subsets(np.exp(eta)):
+            if found.log_sum == -np.inf:
+                nowhere = np.full(self.p, np.nan)
+                return Slopes(loglik=-np.inf, score=nowhere, information=np.diag(nowhere))
             loglik -= found.log_sum
             score += self._own[found.cell] - found.mean
             information += found.spread
@@ -97,6 +104,9 @@ class ExactLikelihood:
                         total, first, second = total / 1e100, first / 1e100, second / 1e100
                 done = count
                 d = self._events[cell]
+                if total[d] < LEAST_SUM:
+                    yield _Subsets(cell=cell, log_sum=-np.inf, mean=first[d], spread=second[d])
+                    continue
                 mean = first[d] / total[d]
                 yield _Subsets(
                     cell=cell,

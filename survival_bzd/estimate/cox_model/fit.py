@@ -203,6 +203,16 @@ def cox(
     everywhere = _Placement(problem)
     coef = everywhere.vector(beta)
     names = problem.design.names
+    with np.errstate(over="ignore"):
+        # A limit too large to write is infinite.
+        ratio, lower, upper = (
+            np.exp(each)
+            for each in (
+                coef,
+                everywhere.vector(interval.lower),
+                everywhere.vector(interval.upper),
+            )
+        )
     return CoxFit(
         formula=formula,
         n=problem.n,
@@ -212,9 +222,9 @@ def cox(
         coef=coef,
         std_error=everywhere.vector(std_error),
         robust_std_error=everywhere.vector(robust),
-        hazard_ratio=sealed(np.exp(coef)),
-        lower=sealed(np.exp(everywhere.vector(interval.lower))),
-        upper=sealed(np.exp(everywhere.vector(interval.upper))),
+        hazard_ratio=sealed(ratio),
+        lower=sealed(lower),
+        upper=sealed(upper),
         p_value=everywhere.vector(interval.p_value),
         covariance=everywhere.matrix(
             np.where(solution.finite[:, None] & solution.finite, covariance, np.nan)

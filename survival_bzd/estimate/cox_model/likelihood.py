@@ -16,6 +16,9 @@ from survival_bzd.estimate.quantities import Floats
 from survival_bzd.estimate.risk_sets import Cells, Indices, sums
 from survival_bzd.estimate.tally import CHUNK
 
+LEAST_RISK = 1e-150
+"""Least sum of risks, the largest being 1, whose square a number can hold."""
+
 FEW_CELLS = CHUNK // 8
 """Cells whose sums stay in the cache beside the patients that are summed."""
 
@@ -290,8 +293,9 @@ class PartialLikelihood:
         if place.first is not None:
             at_risk = at_risk - _entering(place, risk)
         each = np.zeros((5, place.k))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             denominator = at_risk[self._single]
+            denominator[denominator < LEAST_RISK] = 0.0
             log_sum = float(self._single_mass @ np.log(denominator))
             hazard = self._single_mass / denominator
             each[0, self._single] = hazard
@@ -393,6 +397,7 @@ class _Tied:
             denominator = terms[5]
             np.multiply(fraction, np.repeat(-dying[first:last], count), out=denominator)
             denominator += np.repeat(at_risk[first:last], count)
+            denominator[denominator < LEAST_RISK] = 0.0
             np.divide(1.0, denominator, out=terms[0])
             np.multiply(terms[0], fraction, out=terms[1])
             np.multiply(terms[0], terms[0], out=terms[2])

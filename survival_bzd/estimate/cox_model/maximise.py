@@ -25,6 +25,9 @@ ENOUGH = 1 << 16
 STRIDE = 16
 """One patient in so many is the part."""
 
+PATIENCE = 5
+"""Steps to where the likelihood cannot be told after which it is taken to rise for ever."""
+
 STEADY = 1e-4
 """By how much gains must shrink from step to step for the information to be used again."""
 
@@ -76,7 +79,7 @@ def maximise(
     beta = start.copy()
     at = likelihood.slopes(beta) if at is None else at
     step = np.zeros_like(beta)
-    informed, before = at, 0.0
+    informed, before, lost = at, 0.0, 0
     for _ in range(MAX_STEPS):
         if not reuse:
             informed = at
@@ -86,7 +89,11 @@ def maximise(
             step, gain = _newton(at, at, free)
         if abs(gain) <= min(SETTLED * abs(at.loglik), tolerance):
             return Maximum(beta=beta + step, slopes=at, step=step, converged=True)
-        beta, step, reached = _climb(likelihood, beta, step, at)
+        full = step
+        beta, step, reached, told = _climb(likelihood, beta, step, at)
+        lost += not told
+        if lost == PATIENCE:
+            return Maximum(beta=beta, slopes=reached, step=full, converged=False)
         # A step by the information of another point leaves more than the square of its gain.
         last = abs(gain) <= tolerance if informed is at else abs(gain) * STEADY <= tolerance**2
         at, before = reached, abs(gain)
@@ -129,27 +136,30 @@ def near_maximum(likelihood: PartialLikelihood, null: Slopes) -> tuple[Floats, S
 
 def _climb(
     likelihood: LogLikelihood, beta: Floats, step: Floats, at: Slopes
-) -> tuple[Floats, Floats, Slopes]:
+) -> tuple[Floats, Floats, Slopes, bool]:
     """Take the step, halved until the likelihood does not fall by more than rounding.
+
+    Returns the point, the step, the slopes, and whether the likelihood could be told all the way.
 
     Where it then falls as steeply as it had risen the step went to the far side of the maximum,
     and would go back and forth for ever: it ends where a straight line through both slopes is 0.
     """
-    slack = 1e-12 * (1 + abs(at.loglik))
-    for _ in range(40):
+    slack, told = 1e-12 * (1 + abs(at.loglik)), True
+    for _ in range(20):
         reached = likelihood.slopes(beta + step)
+        told &= reached.loglik > -math.inf
         if reached.loglik >= at.loglik - slack:
             break
         step = step / 2
     else:
-        return beta, np.zeros_like(step), at
+        return beta, np.zeros_like(step), at, told
     rise, fall = float(at.score @ step), -float(reached.score @ step)
     if fall > rise / 2 > 0:
         shorter = step * (rise / (rise + fall))
         between = likelihood.slopes(beta + shorter)
         if between.loglik >= reached.loglik - slack:
-            return beta + shorter, shorter, between
-    return beta + step, step, reached
+            return beta + shorter, shorter, between, told
+    return beta + step, step, reached, told
 
 
 def solve(information: Floats, score: Floats) -> Floats:
