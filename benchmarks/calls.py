@@ -139,7 +139,7 @@ def _greenwood_cif(columns: Columns, kind: str) -> Once:
     from greenwood import AalenJohansen, Surv
 
     time, names = columns[kind], ["censored", "relapse", "death"]
-    cause = pd.Categorical.from_codes(columns["cause"], names)
+    cause = pd.Categorical.from_codes(columns["cause"].tolist(), pd.Index(names))
 
     def once() -> float:
         curve = AalenJohansen(conf_type="log-log").fit(Surv(time, event=cause)).to_frame()
