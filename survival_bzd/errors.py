@@ -10,12 +10,16 @@
 Wrong options are click's usage errors, exit status 2.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 SHOWN = 5
 """How many places of one fault a message lists before it says how many more there are."""
+
+_ROWS = re.compile(r"\.(parquet|xlsx|xpt|sas7bdat|dta|json|ndjson)(, sheet .*)?$", re.IGNORECASE)
+"""Files whose rows are no lines."""
 
 LONG = 80
 """Characters of an offending value that a message shows."""
@@ -44,7 +48,7 @@ class Fault:
     rule : what must hold, as a sentence that starts with the thing it is said of.
     remedy : what the user can do.
     file, line, column, patient : where, as far as known; in `study.toml` the column is a key. Lines
-        count from 1, header included; in Parquet they are rows.
+        count from 1, header included; in a file that is no CSV they are rows.
     value : the offending text, as written.
     """
 
@@ -97,7 +101,7 @@ def _place(fault: Fault) -> str:
     """Say one place of a fault in words: its line, patient and value."""
     where = []
     if fault.line is not None:
-        unit = "row" if (fault.file or "").endswith(".parquet") else "line"
+        unit = "row" if _ROWS.search(fault.file or "") else "line"
         where.append(f"{unit} {fault.line}")
     if fault.patient is not None:
         plain = fault.patient.isprintable() and fault.patient == fault.patient.strip()

@@ -86,7 +86,7 @@ def contradictions(
                 yield Fault(
                     rule=rule.rule,
                     remedy=rule.remedy,
-                    file=declaration.tables[rule.table].file,
+                    file=declaration.tables[rule.table].called,
                     line=line,
                     column=theirs[rule.columns[0]],
                     patient=patient,
@@ -122,7 +122,7 @@ def _second_deaths(
     for line, patient, first, date in engine.rows(query):
         yield Fault(
             rule="a patient dies once",
-            file=declaration.tables["outcomes"].file,
+            file=declaration.tables["outcomes"].called,
             line=line,
             column=columns["date"],
             patient=patient,
@@ -139,12 +139,12 @@ def _after_death(
         f"SELECT t.line, t.patient_id, {alive} - d.day, d.line FROM {name} AS t "
         f"JOIN death AS d ON d.patient_id = t.patient_id WHERE {alive} > d.day ORDER BY t.line"
     )
-    file = declaration.tables["outcomes"].file
+    file = declaration.tables["outcomes"].called
     for line, patient, days, death in engine.rows(query):
         yield Fault(
             rule="nothing of a patient can be recorded after death",
             remedy=f"Compare with {file}: one of the dates is wrong.",
-            file=declaration.tables[name].file,
+            file=declaration.tables[name].called,
             line=line,
             column=column,
             patient=patient,

@@ -30,10 +30,15 @@ NUMBERS = ("%Y", "%m", "%d")
 """The parts of a date that are written in digits."""
 
 
+FORMATS = ("csv", "parquet", "xlsx", "xpt", "sas7bdat", "dta", "json", "ndjson")
+"""The endings that a table's file may have."""
+
+
 def _file_in_folder(file: str) -> str:
     """Require a table inside the study folder, so that the folder is the whole study."""
-    if not re.search(r"(?i)[^/\\]\.(csv|parquet)$", file) or not file.isprintable():
-        raise ValueError("it must be the name of a .csv or .parquet file")
+    if not re.search(rf"(?i)[^/\\]\.({'|'.join(FORMATS)})$", file) or not file.isprintable():
+        *most, last = (f".{ending}" for ending in FORMATS)
+        raise ValueError(f"it must be the name of a {', '.join(most)} or {last} file")
     parts = {*PurePosixPath(file).parts, *PureWindowsPath(file).parts}
     if ".." in parts or PurePosixPath(file).is_absolute() or PureWindowsPath(file).anchor:
         raise ValueError("the file must be in the study folder, so that the folder is complete")
@@ -125,8 +130,11 @@ class TableDeclaration(Declared):
 
     Attributes
     ----------
-    file : file name in the study folder, CSV or Parquet.
+    file : file name in the study folder; its ending says the format.
     delimiter : of a CSV file.
+    sheet : of a workbook; by default the first.
+    encoding : of the text in a SAS or Stata file that does not say it.
+    labelled : whether the codes of a Stata file become their labels.
     columns : ours = theirs.
     codes : column = {ours = [theirs, ...]}.
     covariates : other columns of `patients`, and what they hold.
@@ -136,10 +144,18 @@ class TableDeclaration(Declared):
 
     file: TableFile
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    sheet: str | None = None
+    encoding: str | None = None
+    labelled: bool = False
     columns: dict[str, str] = {}
     codes: dict[str, dict[str, list[str]]] = {}
     covariates: dict[str, CovariateKind] = {}
     undated: Literal["error", "leave_out"] = "error"
+
+    @property
+    def called(self) -> str:
+        """What messages call it: its file, with the sheet where one is named."""
+        return f"{self.file}, sheet {self.sheet}" if self.sheet else self.file
 
 
 class RowsDeclaration(Declared):
@@ -682,20 +698,28 @@ def _covariates(
 
 
 def _shared_files(tables: Mapping[str, TableDeclaration], text: str) -> Iterable[Fault]:
-    """Refuse a file that is two tables: each row of it would speak twice."""
-    seen: dict[PurePosixPath, str] = {}
+    """Refuse a file that is two tables: each row of it would speak twice; sheets are told apart."""
+    seen: dict[tuple[PurePosixPath, str | None], str] = {}
     for name, table in tables.items():
         if not table.file:
             continue
-        other = seen.setdefault(PurePosixPath(table.file), name)
-        if other != name:
+        path = PurePosixPath(table.file)
+        known = {sheet: other for (file, sheet), other in seen.items() if file == path}
+        # Without a name the sheet is the first, which may be any of those that are named.
+        other = known.get(table.sheet, known.get(None))
+        if table.sheet is None and known:
+            other = next(iter(known.values()))
+        seen[path, table.sheet] = name
+        if other is not None:
+            book = path.suffix.lower() == ".xlsx"
             yield Fault(
-                rule="a file is one table",
+                rule="a sheet is one table" if book else "a file is one table",
                 file=DECLARATION,
                 line=line_of(text, ("tables", name, "file")),
                 column=f"tables.{name}.file",
-                value=table.file,
-                remedy=f"It is the table {other} too: name the file of each.",
+                value=table.called,
+                remedy=f"It is the table {other} too: name the "
+                + ('sheet of each, as in sheet = "visits".' if book else "file of each."),
             )
 
 

@@ -44,6 +44,6 @@ class Evidence:
 def evidence(records: Records) -> Evidence:
     """Turn every row of the records that speaks about use into a statement."""
     tables = records.declaration.tables
-    files = {name: tables[name].file if name in tables else "" for name in TABLES}
+    files = {name: tables[name].called if name in tables else "" for name in TABLES}
     records.engine.run(PACKAGE, "statement", files=files, text="VARCHAR")
     return Evidence(records)

@@ -18,6 +18,7 @@ from survival_bzd.records.declaration import (
     load_declaration,
 )
 from survival_bzd.records.engine import Engine, literal, quoted
+from survival_bzd.records.formats import read_table
 from survival_bzd.records.loading import load_text
 from survival_bzd.records.schema import (
     FURTHEST_DAY,
@@ -27,7 +28,7 @@ from survival_bzd.records.schema import (
     Covariate,
     Kind,
 )
-from survival_bzd.records.text_table import TextTable, named, read_text
+from survival_bzd.records.text_table import TextTable, named
 
 EXAMPLE = dt.date(2021, 12, 31)
 PACKAGE = "survival_bzd.records"
@@ -106,11 +107,14 @@ def examine(folder: Path) -> tuple[Records, list[Fault]]:
         if not table.file:
             continue
         try:
-            text = read_text(
+            text = read_table(
                 folder / table.file,
-                name=table.file,
+                name=table.called,
                 delimiter=table.delimiter,
                 date_format=declaration.study.date_format,
+                sheet=table.sheet,
+                encoding=table.encoding,
+                labelled=table.labelled,
             )
         except BadInput as error:
             faults += error.faults
@@ -191,7 +195,7 @@ def _columns_in(
                     rule=f"the file must have this column of the table {name}",
                     remedy=f"It has {named(text.header)}. Say in {DECLARATION} which one it is: "
                     f'[tables.{name}] columns = {{ ours = "theirs" }}.',
-                    file=table.file,
+                    file=table.called,
                     line=1,
                     value=theirs,
                 )
@@ -322,7 +326,7 @@ def _cell_faults(
             yield Fault(
                 rule=rule,
                 remedy=remedy,
-                file=table.file,
+                file=table.called,
                 line=line,
                 column=columns[ours],
                 patient=patient or None,
@@ -433,7 +437,7 @@ def _study_faults(
 ) -> Iterator[Fault]:
     """Name what breaks a rule between columns, rows and tables."""
     if "patients" in rows:
-        file = declaration.tables["patients"].file
+        file = declaration.tables["patients"].called
         if "patient_id" in columns["patients"]:
             yield from _duplicate_patients(engine, file, columns["patients"]["patient_id"])
         if rows["patients"] == 0:
@@ -445,7 +449,7 @@ def _study_faults(
         elif "patient_id" in columns["patients"]:
             for name, theirs in columns.items():
                 if name != "patients" and "patient_id" in theirs:
-                    file = declaration.tables[name].file
+                    file = declaration.tables[name].called
                     yield from _unknown_patients(engine, name, file, theirs["patient_id"])
     for name, column in SUBSTANCE_COLUMNS.items():
         if column in columns.get(name, ()):
@@ -506,7 +510,7 @@ def _unknown_substances(
             "(its first row is named)",
             remedy=f"Add it to a class in [substances] of {DECLARATION}, such as not_counted, or "
             "correct its spelling: capitals matter.",
-            file=declaration.tables[name].file,
+            file=declaration.tables[name].called,
             line=line,
             column=columns[column],
             value=value,
@@ -525,7 +529,7 @@ def _undated(
         empty = " OR ".join(f"{day} IS NULL" for day in days)
         query = f"SELECT line, patient_id FROM {name} WHERE {empty} ORDER BY line"
         for line, patient in engine.rows(query):
-            yield LeftOut(name, table.file, line, patient)
+            yield LeftOut(name, table.called, line, patient)
 
 
 def _repeated_fills(
@@ -538,4 +542,4 @@ def _repeated_fills(
         "FROM fills) AS f WHERE copy > 1 ORDER BY line"
     )
     for line, patient in engine.rows(query):
-        yield declaration.tables["fills"].file, line, patient
+        yield declaration.tables["fills"].called, line, patient

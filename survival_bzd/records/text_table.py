@@ -13,6 +13,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -80,11 +81,19 @@ def read_text(
     """
     if not isinstance(source, Path):
         return _read_csv(source.read(), name, delimiter)
-    try:
+    with readable(source, name):
         if source.suffix.lower() == ".parquet":
             with source.open("rb"):
                 return _read_parquet(source, name, date_format)
         return _read_csv(source.read_bytes(), name, delimiter)
+
+
+@contextmanager
+def readable(source: Path, name: str) -> Iterator[None]:
+    """Say of a file that cannot be opened why, and what to do."""
+    try:
+        yield
+        return
     except FileNotFoundError:
         rule, remedy = (
             "the file must exist; it does not",

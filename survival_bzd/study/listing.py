@@ -80,7 +80,7 @@ def summary(study: Study) -> dict[str, list[dict[str, Any]]]:
     read = [
         {
             "table": name,
-            "file": tables[name].file,
+            "file": tables[name].called,
             "rows": count,
             "left out, no date": left_out.count(name),
         }

@@ -174,10 +174,10 @@ def test_a_date_must_look_as_declared(form, fits, misses):
 
 @pytest.mark.parametrize(
     "file",
-    ["/etc/x.csv", "../x.csv", "a/../../x.csv", "..\\\\x.csv", "C:\\\\x.csv", "x.xlsx", ".csv", "",
+    ["/etc/x.csv", "../x.csv", "a/../../x.csv", "..\\\\x.csv", "C:\\\\x.csv", "x.xls", ".csv", "",
      "x.csv\\n", "a\\u0000.csv"],
 )  # fmt: skip
-def test_a_table_is_a_csv_or_parquet_file_inside_the_folder(faults, file):
+def test_a_table_is_a_file_of_a_known_format_inside_the_folder(faults, file):
     ((line, key, _, _),) = faults(f'{CARD}[tables.patients]\nfile = "{file}"\n')
     assert (line, key) == (7, "tables.patients.file")
 
