@@ -271,7 +271,7 @@ def test_predicted_curves():
     assert base.mass.sum() == pytest.approx(1)
     assert interval_cox_curves(fit)[0].group is None
     np.testing.assert_allclose(interval_cox_curves(fit)[0].survival, base.survival)
-    strata = np.where(np.arange(50) % 2, "odd", "even")
+    strata = np.where(np.arange(80) % 2, "odd", "even")
     split = interval_cox(tte, "g", strata=strata)
     assert [c.group for c in interval_cox_curves(split)] == ["even", "odd"]
     (odd,) = interval_cox_curves(split, pd.DataFrame({"g": [1.0]}), strata=["odd"])
