@@ -2,9 +2,109 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from survival_bzd.cli import options
 from survival_bzd.cli.group import main
+from survival_bzd.cli.printing import deliver, print_result, say
+
+if TYPE_CHECKING:
+    from survival_bzd.errors import Fault
+
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @main.group("import")
 def imports() -> None:
     """Make a study folder of an export: REDCap, SDTM, timeline-followback calendars."""
+
+
+@imports.command()
+@click.argument("export", metavar="EXPORT.csv", type=FILE)
+@click.option(
+    "--dictionary",
+    required=True,
+    metavar="DICT.csv",
+    type=FILE,
+    help="The data dictionary of the project.",
+)
+@click.option(
+    "--map",
+    "mapping",
+    metavar="MAP.toml",
+    type=FILE,
+    help="Which field feeds which column of the study.",
+)
+@click.option(
+    "--scaffold",
+    metavar="MAP.toml",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Write a map to fill in, from the dictionary; - prints it.",
+)
+@click.option(
+    "--into",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="The study to make; without, nothing is written.",
+)
+@click.option("--delimiter", metavar="MARK", help="Between fields; by default found out.")
+@click.option("--decimal-mark", type=click.Choice([".", ","]), help="By default found out.")
+@options.output
+def redcap(
+    export: Path, dictionary: Path, mapping: Path | None, scaffold: Path | None, into: Path | None,
+    delimiter: str | None, decimal_mark: str | None, form: str, output: Path | None,
+) -> None:  # fmt: skip
+    """Make a study folder of a raw REDCap EXPORT.csv, by a map that says which field is what.
+
+    Longitudinal projects, repeating instruments and events, checkboxes and codes for missing data
+    are understood. Every table gets a column source_line, the line of the export it comes from.
+    """
+    from survival_bzd.records.imports.redcap import import_redcap, scaffold_map
+
+    if (mapping is None) == (scaffold is None):
+        raise click.UsageError("Give a --map, or have one written with --scaffold.")
+    if scaffold is not None:
+        _write_map(scaffold_map(export, dictionary, delimiter=delimiter), scaffold)
+        return
+    assert mapping is not None
+    shares = import_redcap(export, dictionary, mapping, into, delimiter=delimiter,
+                           decimal=decimal_mark, check=_faults_of)  # fmt: skip
+    _report([asdict(share) for share in shares], into, form, output)
+
+
+def _write_map(text: str, path: Path) -> None:
+    """Write a map to fill in, or print it; one that exists may be filled in already."""
+    if str(path) == "-":
+        deliver(text, None)
+        return
+    if path.exists():
+        raise click.UsageError(f"{path} exists: name another file.")
+    deliver(text, path)
+    say(f"Fill in {path}, then: --map {path}")
+
+
+def _faults_of(folder: Path) -> Iterable[Fault]:
+    """Say what `check` would find wrong with a study folder."""
+    from survival_bzd.errors import BadInput
+    from survival_bzd.study import open_study
+
+    try:
+        open_study(folder)
+    except BadInput as refused:
+        return refused.faults
+    return ()
+
+
+def _report(rows: list[dict[str, Any]], into: Path | None, form: str, output: Path | None) -> None:
+    """Print what became of the rows of an export."""
+    from survival_bzd.report.listings import listing
+
+    title = f"Imported into {into}" if into else "Would be imported; nothing was written"
+    print_result({"tables": rows}, [listing("import", title, rows)], form, output)
+    if into:
+        say(f"Next: survival-bzd check {into}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -50,7 +52,7 @@ def write_study(
     engine: Engine,
     tables: Mapping[str, Imported],
     sections: Mapping[str, Any],
-    into: Path,
+    into: Path | None,
     mapping: MapFile | None = None,
     *,
     check: Check = faults_of_records,
@@ -62,7 +64,7 @@ def write_study(
     engine : holds what the queries of the tables ask for.
     tables : by the names of study tables.
     sections : of `study.toml`; `[tables]` is made here of the tables, unless a table has more.
-    into : must not exist, or be empty.
+    into : must not exist, or be empty; None writes nothing that stays.
     mapping : where `sections` were written, so that their faults can be told there.
     check : what must find nothing wrong.
 
@@ -73,11 +75,21 @@ def write_study(
     """
     files = {name: {"file": f"{name}.csv"} for name in tables}
     declared = {name: {**files[name], **sections.get("tables", {}).get(name, {})} for name in files}
-    with new_folder(into) as folder:
+    with _place(into) as folder:
         write_tables(engine, tables, folder)
         text = toml_text({**sections, "tables": declared})
         (folder / DECLARATION).write_text(text, encoding="utf-8")
         refuse_as_exported(folder, tables, check(folder), mapping)
+
+
+@contextmanager
+def _place(into: Path | None) -> Iterator[Path]:
+    if into is not None:
+        with new_folder(into) as folder:
+            yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="survival-bzd-") as stage:
+        yield Path(stage)
 
 
 def write_tables(engine: Engine, tables: Mapping[str, Imported], folder: Path) -> None:
