@@ -22,7 +22,7 @@ NOT_COUNTED = "not_counted"
 """The class of substances that stand in the records and never count."""
 
 After = Literal["use", "enrolment", "last_treatment"]
-Source = Literal["visits", "urine", "use_days"]
+Source = Literal["visits", "urine", "use_days", "fills"]
 Outcome = Literal["death", "withdrawal", "loss", "study_end"]
 
 
@@ -44,6 +44,20 @@ class FirstNegative(Declared):
     at: Literal["first_negative"]
     negatives: int = Field(default=1, ge=1)
     after: After
+
+
+class Discontinuation(Declared):
+    """The clock starts when possession has stopped: more than `grace_days` days without supply.
+
+    On the day that this became known, or with `clock` on the last day covered: then it knows the
+    future, because nobody could fill a prescription until it was known. `grace_days` is that of the
+    pattern `refill` where it is not said. `after` says where the search begins.
+    """
+
+    at: Literal["discontinuation"]
+    grace_days: int | None = Field(default=None, ge=0)
+    after: Literal["enrolment", "last_treatment", "first_fill"] = "enrolment"
+    clock: Literal["confirmed", "last_covered"] = "confirmed"
 
 
 class Enrolment(Declared):
@@ -92,6 +106,27 @@ class UseDays(Declared):
     rule: Literal["use_days"]
     days: int = Field(ge=1)
     within_days: int = Field(ge=1)
+
+
+class Refill(Declared):
+    """A fill is a relapse, as is any use that another source of the endpoint names.
+
+    Possession has stopped after more than `grace_days` days in a row without supply.
+    """
+
+    rule: Literal["refill"]
+    grace_days: int = Field(ge=0)
+
+
+class Supply(Declared):
+    """How long a fill lasts.
+
+    With `stockpile` early refills carry over. A fill that does not say how many days it supplies
+    counts for `days_if_empty`.
+    """
+
+    stockpile: bool = True
+    days_if_empty: int = Field(default=1, ge=1)
 
 
 class IgnoreMissing(Declared):
@@ -146,6 +181,7 @@ class Endpoint(Declared):
     missing : what silence counts as.
     end : where observation ends: at the last statement, at the recorded outcome, or on a day.
     washout_days : urine positives this soon after the origin are not assessed.
+    supply : how long a fill lasts.
     competing : outcomes that are events of their own.
     population : those who reached the origin, or all (who never reached it fails at day 0).
     entry : late entry.
@@ -155,12 +191,17 @@ class Endpoint(Declared):
     label: str = Field(default="Relapse", min_length=1)
     substances: list[str] = Field(default_factory=list)
     origin: Annotated[
-        ConfirmedAbstinence | FirstNegative | Enrolment | LastTreatment | OriginColumn,
+        ConfirmedAbstinence
+        | FirstNegative
+        | Discontinuation
+        | Enrolment
+        | LastTreatment
+        | OriginColumn,
         Field(discriminator="at"),
     ]
-    pattern: Annotated[AnyUse | Consecutive | KOfN | UseDays, Field(discriminator="rule")] = AnyUse(
-        rule="any_use"
-    )
+    pattern: Annotated[
+        AnyUse | Consecutive | KOfN | UseDays | Refill, Field(discriminator="rule")
+    ] = AnyUse(rule="any_use")
     sources: list[Source] = Field(min_length=1)
     conflict: Literal["use", "first"] = "use"
     dated: Literal["detected", "onset", "midpoint", "last_negative"] = "detected"
@@ -169,6 +210,7 @@ class Endpoint(Declared):
     )
     end: End = "last_statement"
     washout_days: int = Field(default=0, ge=0)
+    supply: Supply = Supply()
     competing: list[Outcome] = Field(default_factory=list)
     population: Literal["responders", "intention"] = "responders"
     entry: LateEntry | None = None
@@ -179,7 +221,21 @@ class Endpoint(Declared):
     @property
     def knows_the_future(self) -> bool:
         """Whether time zero depends on what was seen after it (immortal time)."""
+        if isinstance(self.origin, Discontinuation):
+            return self.origin.clock == "last_covered"
         return isinstance(self.origin, FirstNegative) and self.origin.negatives > 1
+
+    @property
+    def grace_days(self) -> int | None:
+        """So many days in a row without supply are no end of possession; None without fills."""
+        if isinstance(self.origin, Discontinuation) and self.origin.grace_days is not None:
+            return self.origin.grace_days
+        return self.pattern.grace_days if isinstance(self.pattern, Refill) else None
+
+    @property
+    def only_fills(self) -> bool:
+        """Whether fills decide alone, so that their absence shows that there was no relapse."""
+        return isinstance(self.pattern, Refill) and self.sources == ["fills"]
 
 
 def declare(study: StudyDeclaration, name: str) -> tuple[Endpoint | None, list[Fault]]:
@@ -211,6 +267,9 @@ def declare(study: StudyDeclaration, name: str) -> tuple[Endpoint | None, list[F
     ]
     if not endpoint.substances:
         endpoint = endpoint.model_copy(update={"substances": _counted_classes(study)})
+    if isinstance(endpoint.origin, Discontinuation):
+        grace = endpoint.origin.model_copy(update={"grace_days": endpoint.grace_days})
+        endpoint = endpoint.model_copy(update={"origin": grace})
     return endpoint, faults
 
 
@@ -242,6 +301,7 @@ def _misfits(study: StudyDeclaration, endpoint: Endpoint) -> Iterator[tuple[str,
             )
     yield from _missing_tables(study, endpoint)
     yield from _missing_columns(study, endpoint)
+    yield from _idle_fills(endpoint)
     yield from _odd_values(study, endpoint)
 
 
@@ -262,6 +322,47 @@ def _odd_values(study: StudyDeclaration, endpoint: Endpoint) -> Iterator[tuple[s
         yield "end", str(endpoint.end), "a day of a study in days is a whole number", "Write it so."
     if isinstance(endpoint.end, int) and not in_days:
         yield "end", str(endpoint.end), "a day of a study in dates is a date", 'Write "2021-12-31".'
+
+
+def _idle_fills(endpoint: Endpoint) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what says too little, or too much, of fills."""
+    origin, pattern = endpoint.origin, endpoint.pattern
+    stops = isinstance(origin, Discontinuation)
+    refill = isinstance(pattern, Refill)
+    if "fills" in endpoint.sources and not (stops or refill):
+        yield (
+            "sources",
+            "fills",
+            "a fill is possession and no use: it counts with the pattern refill or the origin "
+            "discontinuation",
+            'Write pattern = { rule = "refill", grace_days = 30 }, or take fills out.',
+        )
+    if (stops or refill) and "fills" not in endpoint.sources:
+        key = "pattern" if refill else "origin"
+        yield key, "fills", "it needs fills among the sources", "List them."
+    if isinstance(origin, Discontinuation) and endpoint.grace_days is None:
+        yield "origin", origin.at, "it needs grace_days", "Say them, as in grace_days = 30."
+    if isinstance(pattern, Refill) and pattern.grace_days != endpoint.grace_days:
+        yield (
+            "origin",
+            f"grace_days = {endpoint.grace_days}, and {pattern.grace_days} in the pattern",
+            "possession stops in one way",
+            "Say it in the pattern only.",
+        )
+    if (stops or endpoint.only_fills) and endpoint.end == "last_statement":
+        yield (
+            "end",
+            "last_statement",
+            "that nothing was filled is known only while the fills are observed",
+            'Say until when that is: "outcome", or a day.',
+        )
+    if endpoint.only_fills and isinstance(endpoint.missing, MissingAs):
+        yield (
+            "missing",
+            endpoint.missing.rule,
+            "where fills are the only source there is no silence",
+            'Write missing = { rule = "ignore" }.',
+        )
 
 
 def _missing_tables(

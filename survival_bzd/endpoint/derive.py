@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from survival_bzd.endpoint.declaration import (
     Consecutive,
+    Discontinuation,
     Endpoint,
     KOfN,
     MissingAs,
     Outcome,
+    Refill,
     UseDays,
 )
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
@@ -36,6 +38,7 @@ STEPS = (
     "observation",
     "relevant",
     "counted",
+    "possession",
     "assessed_day",
     "origin",
     "later",
@@ -143,8 +146,12 @@ def sql(evidence: Evidence, endpoint: Endpoint) -> str:
 
 
 def _steps(endpoint: Endpoint) -> list[str]:
-    """Return the steps of an endpoint; gaps are looked for only where they count."""
-    return [step for step in STEPS if step != "gap" or isinstance(endpoint.missing, MissingAs)]
+    """Return the steps of an endpoint; gaps and possession are looked for where they count."""
+    needed = {
+        "gap": isinstance(endpoint.missing, MissingAs),
+        "possession": endpoint.grace_days is not None,
+    }
+    return [step for step in STEPS if needed.get(step, True)]
 
 
 def run_steps(evidence: Evidence, endpoint: Endpoint) -> None:
@@ -182,7 +189,6 @@ def context_of(evidence: Evidence, endpoint: Endpoint) -> dict[str, Any]:
         end_day = endpoint.end
     missing = endpoint.missing
     after = getattr(endpoint.origin, "after", endpoint.origin.at)
-    negatives = getattr(endpoint.origin, "negatives", 0)
     return {
         "files": {name: tables[name].called if name in tables else "" for name in TABLES},
         "text": "VARCHAR",
@@ -197,18 +203,33 @@ def context_of(evidence: Evidence, endpoint: Endpoint) -> dict[str, Any]:
         "substances": endpoint.substances,
         "conflict": endpoint.conflict,
         "origin": endpoint.origin,
-        "no_search_day": {"use": "no_use", "last_treatment": "no_treatment"}.get(after, "no_date"),
-        "never_confirmed": f"never {negatives} negatives in a row"
-        if negatives > 1
-        else "never a negative",
+        "no_search_day": _NO_SEARCH_DAY.get(after, "no_date"),
+        "never_confirmed": _never_confirmed(endpoint),
         "washout_days": endpoint.washout_days,
         "positives": positives,
         "within_assessed": within_assessed,
         "within_days": within_days,
         "missing": missing.rule if isinstance(missing, MissingAs) else "",
         "gap_days": missing.gap_days if isinstance(missing, MissingAs) else 0,
+        "fills_count": isinstance(endpoint.pattern, Refill),
+        "fills_only": endpoint.only_fills,
+        "grace_days": endpoint.grace_days,
+        "stops_by_fills": endpoint.grace_days is not None,
+        "stockpile": endpoint.supply.stockpile,
+        "days_if_empty": endpoint.supply.days_if_empty,
         "look_back": isinstance(missing, MissingAs) and missing.look_back,
     }
+
+
+_NO_SEARCH_DAY = {"use": "no_use", "last_treatment": "no_treatment", "first_fill": "no_fill"}
+
+
+def _never_confirmed(endpoint: Endpoint) -> str:
+    """Say what a patient never had who did not reach an origin that is searched for."""
+    if isinstance(endpoint.origin, Discontinuation):
+        return f"never more than {endpoint.grace_days} days in a row without supply"
+    negatives = getattr(endpoint.origin, "negatives", 0)
+    return f"never {negatives} negatives in a row" if negatives > 1 else "never a negative"
 
 
 def _pattern(endpoint: Endpoint) -> tuple[int, int | None, int | None]:

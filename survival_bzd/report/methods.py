@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from survival_bzd.report.rounding import counted, displayed_unit, level, listed, shown_time
@@ -96,7 +96,13 @@ def _endpoint(endpoint: EndpointFacts) -> Iterator[str]:
     yield from _exceptions(endpoint)
     yield _POPULATIONS.get(endpoint.population, "")
     yield _ENDS.get(endpoint.end, f"Observation ended on {endpoint.end}.")
-    yield "Who neither relapsed nor had a competing event was censored at the last day known free."
+    if endpoint.sources == ("fills",):
+        yield "Who neither relapsed nor had a competing event was censored there."
+    else:
+        yield (
+            "Who neither relapsed nor had a competing event was censored at the last day known "
+            "free."
+        )
 
 
 _AFTER = {
@@ -122,9 +128,22 @@ def _origin(endpoint: EndpointFacts) -> str:
             "after time zero, so the patients could not relapse until the last of them "
             "(immortal time)."
         )
+    if code == "discontinuation":
+        return _discontinuation(rule)
     if code == "column":
         return f"Time zero was the date in the column {rule.get('column')}."
     return f"Time zero was the day of {time_zero(endpoint)}."
+
+
+def _discontinuation(rule: Mapping[str, object]) -> str:
+    """Say when possession stopped, by the fills."""
+    stopped = f"{rule.get('grace_days')} consecutive days without supply from any fill"
+    if rule.get("clock") == "last_covered":
+        return (
+            f"Time zero was the last day covered before more than {stopped}; this uses knowledge "
+            "from after time zero, so the patients could not relapse until then (immortal time)."
+        )
+    return f"Time zero was the day on which more than {stopped} had passed."
 
 
 def _pattern(endpoint: EndpointFacts) -> str:
@@ -134,6 +153,8 @@ def _pattern(endpoint: EndpointFacts) -> str:
         "consecutive": f"{rule.get('k')} positives in a row without a negative between",
         "k_of_n": f"{rule.get('k')} positives among {rule.get('n')} assessed days in a row",
         "use_days": f"{rule.get('days')} days of use within {rule.get('within_days')} days",
+        "refill": "a prescription fill"
+        + ("" if endpoint.sources == ("fills",) else ", or evidence of use by another source,"),
     }
     code = str(rule.get("rule"))
     return f"Relapse was {words.get(code, spaced(code))} after time zero."

@@ -36,6 +36,7 @@ AT_RISK_NOTE = (
 ORIGINS = {
     "confirmed_abstinence": "confirmed abstinence",
     "first_negative": "the first negative sample",
+    "discontinuation": "discontinuation",
     "enrolment": "enrolment",
     "last_treatment": "the last treatment",
 }

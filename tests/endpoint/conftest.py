@@ -26,6 +26,7 @@ HEADERS = {
     "use_days": "patient_id,date,substance,amount",
     "use_windows": "patient_id,from,to",
     "fills": "patient_id,date,substance,days_supply",
+    "stays": "patient_id,from,to",
     "outcomes": "patient_id,date,outcome",
 }
 SUBSTANCES = """
@@ -45,8 +46,8 @@ def cells(table: str, word: str) -> str:
         treatments   3              visits    7no 7yes 7no/14 7missed 7not_required 7silent
         urine        7- 7+ 7?       urine     7+zolpidem (else benzo)
         use_days     7 7=0          use_days  7=5zolpidem (else diazepam)
-        use_windows  1..30          fills     7 (diazepam for ten days)
-        outcomes     90death
+        use_windows  1..30          fills     7 7x30 7x 7x30zolpidem (else diazepam for ten days)
+        outcomes     90death        stays     3..9
     """
     found = re.fullmatch(r"(-?\d+)(.*)", word)
     assert found is not None, word
@@ -62,10 +63,12 @@ def cells(table: str, word: str) -> str:
         amount = re.fullmatch(r"(?:=(\d+))?(\w*)", rest)
         assert amount is not None, word
         return f"{day},{amount[2] or 'diazepam'},{amount[1] or ''}"
-    if table == "use_windows":
+    if table in ("use_windows", "stays"):
         return f"{day},{rest.removeprefix('..')}"
     if table == "fills":
-        return f"{day},diazepam,10"
+        supply = re.fullmatch(r"(?:x([\d.]*))?(\w*)", rest)
+        assert supply is not None, word
+        return f"{day},{supply[2] or 'diazepam'},{'10' if supply[1] is None else supply[1]}"
     return f"{day},{rest}" if rest else day
 
 

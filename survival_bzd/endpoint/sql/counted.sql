@@ -1,18 +1,28 @@
 {# The relevant statements that became known while observation lasted. A calendar window that reaches
-   past its end is cut there, and each is cut into the stretches between the days of use it names. #}
+   past its end is cut there, and each is cut into the stretches between the days of use it names. A
+   fill speaks of its day; one after death is a late bill. #}
 WITH known AS (
     SELECT
         relevant.statement_id, relevant.patient_id, relevant.source, relevant.source_rank,
-        relevant.verdict, relevant.from_day,
-        CASE WHEN relevant.source = 'use_windows' AND relevant.to_day > observation.end_day
-            THEN observation.end_day ELSE relevant.to_day END AS to_day,
+        {% if fills_count %}
+        CASE relevant.source WHEN 'fills' THEN 'use' ELSE relevant.verdict END AS verdict,
+        {% else %}
+        relevant.verdict,
+        {% endif %}
+        relevant.from_day,
+        CASE
+            WHEN relevant.source = 'fills' THEN relevant.from_day
+            WHEN relevant.source = 'use_windows' AND relevant.to_day > observation.end_day THEN observation.end_day
+            ELSE relevant.to_day END AS to_day,
         CASE WHEN relevant.source = 'use_windows' AND relevant.known_on > observation.end_day
             THEN observation.end_day ELSE relevant.known_on END AS known_on,
         relevant.subject
     FROM relevant
     JOIN observation ON observation.patient_id = relevant.patient_id
-    WHERE observation.end_day IS NULL OR relevant.known_on <= observation.end_day
-        OR (relevant.source = 'use_windows' AND relevant.from_day <= observation.end_day)
+    WHERE (observation.end_day IS NULL OR relevant.known_on <= observation.end_day
+            OR (relevant.source = 'use_windows' AND relevant.from_day <= observation.end_day))
+        AND (relevant.source <> 'fills' OR observation.death_day IS NULL
+            OR relevant.known_on <= observation.death_day)
 ),
 day_of_use AS (
     SELECT DISTINCT patient_id, to_day AS day

@@ -4,6 +4,9 @@
 CASE
                 WHEN closing.outcome IS NOT NULL THEN closing.outcome
                 WHEN {{ end_is_day }} AND ever.last_known > decided.last_day THEN 'cut_off'
+                {% if fills_only %}
+                WHEN decided.end_day IS NOT NULL THEN 'end_of_observation'
+                {% endif %}
                 WHEN spoken.last_spoken IS NULL THEN 'nothing_recorded'
                 ELSE 'last_statement' END
 {%- endset %}
@@ -60,7 +63,7 @@ spoken AS (
 ),
 closing AS (
     SELECT
-        decided.patient_id, recorded_outcome.day, recorded_outcome.outcome,
+        decided.patient_id, recorded_outcome.day, recorded_outcome.outcome, recorded_outcome.line,
         ROW_NUMBER() OVER (PARTITION BY decided.patient_id
             ORDER BY recorded_outcome.day, recorded_outcome.priority, recorded_outcome.line) AS place
     FROM decided
@@ -101,7 +104,7 @@ interval_of AS (
             ELSE {{ fell_silent }}
         END AS reason,
         {{ fell_silent }} AS fell_silent,
-        spoken.last_spoken, closing.day AS outcome_day
+        spoken.last_spoken, closing.day AS outcome_day, closing.line AS outcome_line
     FROM decided
     LEFT JOIN free ON free.patient_id = decided.patient_id
     LEFT JOIN later_day ON later_day.patient_id = free.patient_id
@@ -111,7 +114,7 @@ interval_of AS (
     LEFT JOIN (
         SELECT patient_id, MAX(known_on) AS last_known
         FROM relevant
-        WHERE verdict IN ('use', 'no_use')
+        WHERE verdict IN ('use', 'no_use'{{ ", 'possession'" if fills_count }})
         GROUP BY patient_id
     ) AS ever ON ever.patient_id = decided.patient_id
 )
@@ -136,7 +139,8 @@ SELECT
             WHEN ended.competing_outcome IS NOT NULL AND ended.reason = ended.competing_outcome || '_before_origin'
                 THEN {{ files.outcomes | literal }} ELSE {{ files.patients | literal }} END
         ELSE COALESCE(free.file, CASE WHEN ended.last_free_day = ended.entry_day AND ended.entry_day > ended.origin_day
-            THEN {{ files.patients | literal }} END, ended.origin_file)
+            THEN {{ files.patients | literal }} WHEN ended.last_free_day = ended.outcome_day
+            AND ended.last_free_day > ended.origin_day THEN {{ files.outcomes | literal }} END, ended.origin_file)
     END AS file,
     CASE ended.decision
         WHEN 'relapse' THEN relapse.line
@@ -145,7 +149,8 @@ SELECT
             WHEN ended.competing_outcome IS NOT NULL AND ended.reason = ended.competing_outcome || '_before_origin'
                 THEN ended.competing_line ELSE ended.patient_line END
         ELSE COALESCE(free.line, CASE WHEN ended.last_free_day = ended.entry_day AND ended.entry_day > ended.origin_day
-            THEN ended.patient_line END, ended.origin_line)
+            THEN ended.patient_line WHEN ended.last_free_day = ended.outcome_day
+            AND ended.last_free_day > ended.origin_day THEN ended.outcome_line END, ended.origin_line)
     END AS line,
     relapse.source AS relapse_source, relapse.subject AS relapse_subject,
     relapse.detail AS relapse_detail,

@@ -26,6 +26,16 @@ found AS (
     WHERE first_place = place - {{ negatives - 1 }}
 )
 {%- endmacro %}
+{% macro stops(clock) %}
+found AS (
+    SELECT
+        possession.patient_id, possession.{{ 'last_covered' if clock == 'last_covered' else 'stopped_day' }} AS day,
+        possession.statement_id,
+        ROW_NUMBER() OVER (PARTITION BY possession.patient_id ORDER BY possession.episode) AS place
+    FROM possession
+    JOIN search ON search.patient_id = possession.patient_id AND possession.stopped_day > search.day
+)
+{%- endmacro %}
 {% set competing_first %}
 observation.competing_day < COALESCE(found.day, observation.competing_day + 1)
             AND observation.competing_day <= COALESCE(observation.end_day, observation.competing_day)
@@ -48,6 +58,8 @@ search AS (
         (SELECT MAX(day) FROM treated WHERE treated.patient_id = observation.patient_id)
         {% elif origin.at == 'column' %}
         patients.{{ origin.column | name }}
+        {% elif origin.after is defined and origin.after == 'first_fill' %}
+        (SELECT MIN(first_day) FROM possession WHERE possession.patient_id = observation.patient_id)
         {% else %}
         patients.enrolled
         {% endif %} AS day
@@ -55,6 +67,8 @@ search AS (
 ),
 {% if origin.negatives is defined %}
 {{ runs(origin.negatives, origin.at) }}
+{% elif origin.at == 'discontinuation' %}
+{{ stops(origin.clock) }}
 {% else %}
 found AS (
     SELECT patient_id, day, CAST(NULL AS BIGINT) AS statement_id, 1 AS place
@@ -76,7 +90,7 @@ SELECT
         WHEN search.day IS NULL THEN {{ no_search_day | literal }}
         ELSE 'never_confirmed'
     END AS not_reached,
-    {% if origin.negatives is defined %}
+    {% if origin.negatives is defined or origin.at == 'discontinuation' %}
     statement.file AS origin_file, statement.line AS origin_line
     {% elif origin.at == 'last_treatment' %}
     {{ files.treatments | literal }} AS origin_file, treated.line AS origin_line

@@ -1,13 +1,17 @@
 {# What ended each spell of use: return to abstinence, which the endpoint confirms as it does the
    origin, a competing event on that day or before, or the end of observation, when it is closed on
    the last day of use. #}
-{% from 'origin.sql' import runs with context %}
+{% from 'origin.sql' import runs, stops with context %}
 WITH search AS (
     SELECT patient_id, decided_on AS day, fell_silent, file, line
     FROM decided
     WHERE event = 1 AND decision <> 'not_reached'
 ),
+{% if stops_by_fills %}
+{{ stops(origin.clock | default('confirmed')) }},
+{% else %}
 {{ runs(origin.negatives | default(1), origin.at) }},
+{% endif %}
 last_use AS (
     SELECT
         assessed_day.patient_id, assessed_day.day, assessed_day.statement_id,

@@ -10,7 +10,8 @@ SELECT
     CASE
         WHEN counted.statement_id IS NULL THEN 'not counted'
         WHEN statement.verdict = 'not_assessed' THEN 'not assessed'
-        WHEN statement.statement_id = decided.origin_statement AND counted.to_day = decided.origin_day THEN 'origin'
+        WHEN statement.statement_id = decided.origin_statement
+            AND (counted.to_day = decided.origin_day OR counted.source = 'fills') THEN 'origin'
         WHEN decided.origin_day IS NULL THEN 'never at risk'
         WHEN counted.to_day = decided.origin_day THEN 'day of origin'
         WHEN later.statement_id IS NULL THEN 'before origin'
@@ -18,6 +19,7 @@ SELECT
         WHEN later.verdict = 'not_assessed' THEN 'not assessed'
         WHEN statement.statement_id = decided.pattern_statement AND decided.decision = 'relapse' THEN 'relapse'
         WHEN counted.to_day > decided.decided_on THEN 'after'
+        WHEN later.verdict = 'possession' THEN 'possession'
         WHEN CASE later.verdict WHEN 'use' THEN 1 ELSE 0 END <> later_day.used THEN 'overruled'
         WHEN later.verdict = 'use' THEN 'use'
         ELSE 'known free'

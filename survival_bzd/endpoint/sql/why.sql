@@ -10,12 +10,14 @@ SELECT
             WHEN 'never_confirmed' THEN {{ never_confirmed | literal }}
             WHEN 'no_use' THEN 'no statement of use to search from'
             WHEN 'no_treatment' THEN 'no treatment recorded'
+            WHEN 'no_fill' THEN 'no fill to search from'
             WHEN 'no_date' THEN 'the date to count from is empty'
             WHEN 'observation_ended_before_origin' THEN 'observation ended before it'
             ELSE REPLACE(competing_outcome, '_', ' ') || ' came first' END || {{ record }}
         WHEN 'relapse' THEN 'relapse found on day ' || {{ said('detected') }} || ': ' || CASE relapse_source
             WHEN 'urine' THEN 'urine ' || relapse_subject || ' ' || relapse_detail
             WHEN 'visits' THEN 'use reported at a visit'
+            WHEN 'fills' THEN 'fill of ' || relapse_subject
             ELSE relapse_subject || ' in the calendar of use, ' || relapse_detail END || {{ record }}
             || CASE WHEN first_positive < detected
                 THEN ', which completes the pattern begun on day ' || {{ said('first_positive') }} ELSE '' END
@@ -27,6 +29,7 @@ SELECT
                 ELSE ', ' || {{ days('lower_day - last_free') }} || ' after the last day known free' END
         ELSE 'censored: ' || {{ free }} || {{ record }} || CASE reason
             WHEN 'nothing_recorded' THEN '; nothing recorded after the origin'
+            WHEN 'end_of_observation' THEN '; no fill until observation ended'
             WHEN 'cut_off' THEN '; later records lie beyond the cut-off'
             WHEN 'last_statement' THEN CASE unfinished
                 WHEN 1 THEN '; the use recorded after it does not complete the pattern'
