@@ -77,6 +77,61 @@ def redcap(
     _report([asdict(share) for share in shares], into, form, output)
 
 
+@imports.command()
+@click.argument("calendar", metavar="CALENDAR.csv", type=FILE)
+@click.option("--map", "mapping", metavar="MAP.toml", type=FILE, help="How the calendar is read.")
+@click.option(
+    "--scaffold",
+    metavar="MAP.toml",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Write a map to fill in; - prints it.",
+)
+@click.option(
+    "--into",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="The study to make; without, nothing is written.",
+)
+@click.option(
+    "--add-to",
+    metavar="STUDY",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Add the calendar to this study instead.",
+)
+@click.option(
+    "--window",
+    "window_days",
+    metavar="DAYS",
+    type=click.IntRange(1, 36525),
+    help="So many days before each interview were asked about.",
+)
+@click.option("--delimiter", metavar="MARK", help="Between fields; by default found out.")
+@options.output
+def tlfb(
+    calendar: Path, mapping: Path | None, scaffold: Path | None, into: Path | None,
+    add_to: Path | None, window_days: int | None, delimiter: str | None, form: str,
+    output: Path | None,
+) -> None:  # fmt: skip
+    """Make a study folder of a timeline-followback CALENDAR.csv, or add the calendar to a study.
+
+    Long calendars have a row for each day of use, wide ones a column for each day. Which days were
+    asked about has to be known: a day that is not there is no day without use.
+    """
+    from survival_bzd.records.imports.tlfb import import_tlfb, scaffold_calendar_map
+
+    if (mapping is None) == (scaffold is None):
+        raise click.UsageError("Give a --map, or have one written with --scaffold.")
+    if into is not None and add_to is not None:
+        raise click.UsageError("Take one of --into and --add-to.")
+    if scaffold is not None:
+        _write_map(scaffold_calendar_map(calendar, delimiter=delimiter), scaffold)
+        return
+    assert mapping is not None
+    shares = import_tlfb(calendar, mapping, into, add_to=add_to, window_days=window_days,
+                         delimiter=delimiter, check=_faults_of)  # fmt: skip
+    _report([asdict(share) for share in shares], into or add_to, form, output)
+
+
 def _write_map(text: str, path: Path) -> None:
     """Write a map to fill in, or print it; one that exists may be filled in already."""
     if str(path) == "-":

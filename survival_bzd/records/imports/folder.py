@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from survival_bzd.errors import BadInput, Fault
-from survival_bzd.records.declaration import DECLARATION, line_of
+from survival_bzd.records.declaration import DECLARATION, line_of, load_declaration
 from survival_bzd.records.engine import Engine, literal
 from survival_bzd.records.imports.maps import MapFile
 from survival_bzd.records.new_folder import new_folder
@@ -80,6 +81,52 @@ def write_study(
         text = toml_text({**sections, "tables": declared})
         (folder / DECLARATION).write_text(text, encoding="utf-8")
         refuse_as_exported(folder, tables, check(folder), mapping)
+
+
+def add_to_study(
+    engine: Engine,
+    tables: Mapping[str, Imported],
+    sources: list[dict[str, str]],
+    folder: Path,
+    *,
+    check: Check = faults_of_records,
+) -> None:
+    """Add tables to a study folder; it changes only once the whole has passed the check.
+
+    Parameters
+    ----------
+    tables : none of which the study has.
+    sources : entries of `[[provenance]]`.
+    folder : of the study.
+
+    Raises
+    ------
+    BadInput
+        If the study has one of the tables, or the whole does not pass.
+    """
+    declaration, faults = load_declaration(folder)
+    for name in tables:
+        if name in declaration.tables or (folder / f"{name}.csv").exists():
+            faults.append(Fault(
+                rule=f"the study has a table {name} already", file=DECLARATION, value=name,
+                line=line_of(declaration.text, ("tables", name)),
+                remedy="Take it out first, or make a study of its own with --into.",
+            ))  # fmt: skip
+    if faults:
+        raise BadInput(faults)
+    sections = {
+        "tables": {name: {"file": f"{name}.csv"} for name in tables},
+        "provenance": sources,
+    }
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
+        stage = Path(place) / folder.name
+        shutil.copytree(folder, stage)
+        write_tables(engine, tables, stage)
+        text = declaration.text.rstrip("\n") + "\n\n" + toml_text(sections)
+        (stage / DECLARATION).write_text(text, encoding="utf-8")
+        refuse_as_exported(stage, tables, check(stage))
+        for name in (*(f"{table}.csv" for table in tables), DECLARATION):
+            (stage / name).replace(folder / name)
 
 
 @contextmanager

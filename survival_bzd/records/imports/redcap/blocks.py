@@ -16,16 +16,14 @@ from survival_bzd.records.imports.redcap.project import RedcapProject, boxed_col
 from survival_bzd.records.schema import TABLES
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
-    "treatments": ("date",),
     "visits": ("date", "status", "use"),
     "urine": ("result",),
     "use_days": ("substance",),
-    "use_windows": ("from", "to"),
     "fills": ("substance",),
     "scales": ("score",),
     "outcomes": ("outcome",),
 }
-"""Table -> the columns without any of which a filled instrument says nothing to this table."""
+"""Table -> the columns without any of which a filled instrument says nothing to it; else dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,8 @@ def _fate(
     boxed: tuple[str, RedcapField] | None,
 ) -> tuple[str, dict[str, str]]:
     """Return SQL of what becomes of a row; of a screen not answered, that nothing is assessed."""
-    answers = [name for name in ANSWERS[table] if name in made]
+    days = tuple(column.name for column in TABLES[table] if column.kind == "day")
+    answers = [name for name in ANSWERS.get(table, days) if name in made]
     cells = block.cells()
     asked = [n for n in answers if cells[n].value is None]
     blank = " AND ".join(f"{raws[name]} = ''" for name in asked) or "FALSE"
@@ -156,7 +155,7 @@ def _fate(
         result = made["result"]
         made["result"] = f"CASE WHEN {silent} THEN 'invalid' ELSE {result} END"
         silent = "FALSE"
-    if table in ("treatments", "use_days", "use_windows", "fills", "visits"):
+    if table not in ("urine", "scales", "outcomes"):
         silent = "FALSE" if boxed is None else _box_missing(project, boxed[1])
     return (
         f"CASE WHEN NOT ({gates or 'TRUE'}) THEN 'elsewhere' WHEN {blank} THEN 'blank' "
