@@ -15,6 +15,9 @@ from survival_bzd.records.schema import OWN_PATIENT_COLUMNS, TABLES, Column
 DECLARATION = "study.toml"
 """File name of a study's declaration."""
 
+DICTIONARY_CLASSES = ("benzodiazepine", "z_drug")
+"""The classes that the dictionary of substances puts names in."""
+
 CovariateKind = Literal["number", "text", "date"]
 
 DATE_PARTS: Mapping[str, str] = {
@@ -246,6 +249,25 @@ class IntervalRowsDeclaration(Declared):
     covariates: dict[str, Literal["number", "text"]] = {}
 
 
+class SubstancesDeclaration(Declared):
+    """The names of substances by class.
+
+    Attributes
+    ----------
+    dictionary : whether the package's dictionary classes the names that are not declared.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    __pydantic_extra__: dict[str, list[str]]
+
+    dictionary: bool = False
+
+    def classes(self) -> dict[str, list[str]]:
+        """Return class -> names, with the classes that the dictionary knows if it is in use."""
+        declared = dict(self.__pydantic_extra__)
+        return declared | {c: declared.get(c, []) for c in DICTIONARY_CLASSES if self.dictionary}
+
+
 class StudyDeclaration(Declared):
     """The whole of `study.toml`, and its text.
 
@@ -255,6 +277,7 @@ class StudyDeclaration(Declared):
 
     study: StudyCard
     substances: dict[str, list[str]] = {}
+    dictionary: bool = False
     tables: dict[str, TableDeclaration] = {}
     time_to_event: RowsDeclaration | None = None
     endpoint: dict[str, dict[str, Any]] = {}
@@ -267,7 +290,7 @@ class _Sections(Declared):
     """The sections of `study.toml` before they are looked into."""
 
     study: dict[str, Any] = {}
-    substances: dict[str, list[str]] = {}
+    substances: dict[str, Any] = {}
     tables: dict[str, dict[str, Any]] = {}
     time_to_event: dict[str, Any] | None = None
     endpoint: dict[str, dict[str, Any]] = {}
@@ -320,11 +343,17 @@ def load_declaration(folder: Path) -> tuple[StudyDeclaration, list[Fault]]:
             RowsDeclaration, sections.time_to_event, text=text, at=("time_to_event",)
         )
         faults += problems
-    faults += _substance_faults(sections.substances, text)
+    substances, problems = validate(
+        SubstancesDeclaration, sections.substances, text=text, at=("substances",)
+    )
+    faults += problems
+    substances = substances or SubstancesDeclaration()
+    faults += _substance_faults(substances.classes(), text)
     faults += _kind_faults(written)
     return StudyDeclaration.model_construct(
         study=card or StudyCard.model_validate(STAND_IN),
-        substances=sections.substances,
+        substances=substances.classes(),
+        dictionary=substances.dictionary,
         tables=tables,
         time_to_event=rows,
         endpoint=sections.endpoint,

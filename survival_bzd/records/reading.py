@@ -20,6 +20,11 @@ from survival_bzd.records.declaration import (
 from survival_bzd.records.engine import Engine, literal, quoted
 from survival_bzd.records.formats import read_table
 from survival_bzd.records.loading import load_text
+from survival_bzd.records.named_substances import (
+    NamedSubstance,
+    class_substances,
+    unknown_substances,
+)
 from survival_bzd.records.schema import (
     FURTHEST_DAY,
     SUBSTANCE_COLUMNS,
@@ -64,6 +69,7 @@ class Records:
     sha256 : file -> checksum of what was read, `study.toml` among them.
     left_out : rows left out for want of a date.
     repeated_fills : fills that stand in the records more than once, as (file, line, patient).
+    substances : the names of substances in the records, and what each was taken for.
     """
 
     folder: Path
@@ -73,6 +79,7 @@ class Records:
     sha256: Mapping[str, str]
     left_out: tuple[LeftOut, ...]
     repeated_fills: tuple[tuple[str, int, str], ...]
+    substances: tuple[NamedSubstance, ...]
 
 
 def read_study(folder: Path) -> Records:
@@ -130,7 +137,8 @@ def examine(folder: Path) -> tuple[Records, list[Fault]]:
             _know_patients(engine, text, columns[name])
     for name in TABLES.keys() - rows.keys():
         _load_nothing(engine, name)
-    faults += _study_faults(engine, declaration, columns, rows)
+    named = class_substances(engine, declaration, columns)
+    faults += _study_faults(engine, declaration, columns, rows, named)
     records = Records(
         folder,
         declaration,
@@ -139,6 +147,7 @@ def examine(folder: Path) -> tuple[Records, list[Fault]]:
         sha256,
         tuple(_undated(engine, declaration, columns)),
         tuple(_repeated_fills(engine, declaration)),
+        named,
     )
     return records, faults
 
@@ -149,9 +158,8 @@ def _sha256(path: Path) -> str:
 
 
 def _declare_codes(engine: Engine, declaration: StudyDeclaration) -> None:
-    """Put the user's own codes and substance names beside the tables, so that SQL can join them."""
+    """Put the user's own codes beside the tables, so that SQL can join them."""
     engine.execute("CREATE TABLE code (tab VARCHAR, col VARCHAR, theirs VARCHAR, ours VARCHAR)")
-    engine.execute("CREATE TABLE substance (name VARCHAR, class VARCHAR)")
     codes = [
         (name, column.name, theirs, ours)
         for name, table in declaration.tables.items()
@@ -161,8 +169,6 @@ def _declare_codes(engine: Engine, declaration: StudyDeclaration) -> None:
     ]
     keys = ("tab", "col", "theirs", "ours")
     engine.append("code", {key: [code[place] for code in codes] for place, key in enumerate(keys)})
-    classes = {name: group for group, names in declaration.substances.items() for name in names}
-    engine.append("substance", {"name": list(classes), "class": list(classes.values())})
 
 
 def _meanings(column: Column, written: Mapping[str, list[str]]) -> dict[str, str]:
@@ -434,6 +440,7 @@ def _study_faults(
     declaration: StudyDeclaration,
     columns: Mapping[str, Mapping[str, str]],
     rows: Mapping[str, int],
+    named: tuple[NamedSubstance, ...],
 ) -> Iterator[Fault]:
     """Name what breaks a rule between columns, rows and tables."""
     if "patients" in rows:
@@ -453,7 +460,7 @@ def _study_faults(
                     yield from _unknown_patients(engine, name, file, theirs["patient_id"])
     for name, column in SUBSTANCE_COLUMNS.items():
         if column in columns.get(name, ()):
-            yield from _unknown_substances(engine, name, column, declaration, columns[name])
+            yield from unknown_substances(engine, name, column, declaration, columns[name], named)
     yield from contradictions(engine, declaration, columns)
 
 
@@ -488,32 +495,6 @@ def _unknown_patients(engine: Engine, name: str, file: str, column: str) -> Iter
             column=column,
             value=patient,
             remedy="Add the patient there, or correct the identifier.",
-        )
-
-
-def _unknown_substances(
-    engine: Engine,
-    name: str,
-    column: str,
-    declaration: StudyDeclaration,
-    columns: Mapping[str, str],
-) -> Iterator[Fault]:
-    """Name each substance once, with its first line: the same is wrong with all its rows."""
-    query = (
-        f"SELECT MIN(t.line), t.{column} FROM {name} AS t "
-        f"LEFT JOIN substance AS s ON s.name = t.{column} "
-        f"WHERE t.{column} IS NOT NULL AND s.name IS NULL GROUP BY t.{column} ORDER BY 1"
-    )
-    for line, value in engine.rows(query):
-        yield Fault(
-            rule="a substance must be declared, also one that does not count "
-            "(its first row is named)",
-            remedy=f"Add it to a class in [substances] of {DECLARATION}, such as not_counted, or "
-            "correct its spelling: capitals matter.",
-            file=declaration.tables[name].called,
-            line=line,
-            column=columns[column],
-            value=value,
         )
 
 
