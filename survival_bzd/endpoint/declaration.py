@@ -172,7 +172,8 @@ class Endpoint(Declared):
     Attributes
     ----------
     label : what the endpoint is called in figures and prose.
-    substances : classes of `[substances]` that count; by default all but `NOT_COUNTED`.
+    substances : classes of `[substances]` that count; by default all but `NOT_COUNTED`, and with
+        the dictionary all but ``z_drug`` too.
     origin : where the clock starts.
     pattern : what makes a relapse.
     sources : the evidence that counts, in the order of trust.
@@ -266,7 +267,7 @@ def declare(study: StudyDeclaration, name: str) -> tuple[Endpoint | None, list[F
         for key, value, rule, remedy in _misfits(study, endpoint)
     ]
     if not endpoint.substances:
-        endpoint = endpoint.model_copy(update={"substances": _counted_classes(study)})
+        endpoint = endpoint.model_copy(update={"substances": _counted_by_default(study)})
     if isinstance(endpoint.origin, Discontinuation):
         grace = endpoint.origin.model_copy(update={"grace_days": endpoint.grace_days})
         endpoint = endpoint.model_copy(update={"origin": grace})
@@ -275,6 +276,12 @@ def declare(study: StudyDeclaration, name: str) -> tuple[Endpoint | None, list[F
 
 def _counted_classes(study: StudyDeclaration) -> list[str]:
     return [name for name in study.substances if name != NOT_COUNTED]
+
+
+def _counted_by_default(study: StudyDeclaration) -> list[str]:
+    """With the dictionary a Z-drug counts only where the endpoint says so."""
+    counted = _counted_classes(study)
+    return [name for name in counted if name != "z_drug"] if study.dictionary else counted
 
 
 def _misfits(study: StudyDeclaration, endpoint: Endpoint) -> Iterator[tuple[str, str, str, str]]:
