@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from survival_bzd.endpoint import conflicts, sql, trace
 from survival_bzd.errors import BadInput, Fault
+from survival_bzd.records import Records
 from survival_bzd.report.listings import frame_rows
 from survival_bzd.report.wording import outcome_words
 from survival_bzd.study.opening import Study, endpoint_of, evidence_of, time_to_event
@@ -68,6 +69,22 @@ def derivation_sql(study: Study) -> str:
     return sql(evidence_of(study), endpoint_of(study))
 
 
+def _substances(records: Records) -> list[dict[str, Any]]:
+    """Return what the dictionary took each name for, if the study uses it."""
+    if not records.declaration.dictionary:
+        return []
+    return [
+        {
+            "name": one.name,
+            "substance": one.inn,
+            "class": one.class_,
+            "how": one.how,
+            "rows": one.rows,
+        }
+        for one in records.substances
+    ]
+
+
 def summary(study: Study) -> dict[str, list[dict[str, Any]]]:
     """Return what was read and what became of it: title -> rows."""
     tte = time_to_event(study)
@@ -98,6 +115,7 @@ def summary(study: Study) -> dict[str, list[dict[str, Any]]]:
     ]
     return {
         "Tables": read,
+        "Substances": _substances(study.records),
         "Rows without a date": undated,
         "Statements about use": [
             {"source": source, "verdict": verdict, "statements": count}
