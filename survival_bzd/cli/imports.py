@@ -15,6 +15,7 @@ from survival_bzd.cli.printing import deliver, print_result, say
 
 if TYPE_CHECKING:
     from survival_bzd.errors import Fault
+    from survival_bzd.records.imports.dtc import Partial
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -130,6 +131,52 @@ def tlfb(
     shares = import_tlfb(calendar, mapping, into, add_to=add_to, window_days=window_days,
                          delimiter=delimiter, check=_faults_of)  # fmt: skip
     _report([asdict(share) for share in shares], into or add_to, form, output)
+
+
+@imports.command()
+@click.argument("source", metavar="FOLDER",
+                type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
+@click.option(
+    "--into",
+    metavar="STUDY",
+    type=click.Path(path_type=Path),
+    help="The study to make; without, nothing is written.",
+)
+@click.option(
+    "--partial",
+    type=click.Choice(["first", "middle", "last", "leave_out"]),
+    help="What becomes of dates known in part: completed to that day, with a flag, or no date. "
+    "By default they are refused.",
+)
+@click.option("--benzodiazepine", metavar="NAME", multiple=True,
+              help="A substance of the records that is one.")  # fmt: skip
+@click.option("--z-drug", metavar="NAME", multiple=True,
+              help="A substance of the records that is one.")  # fmt: skip
+@click.option("--not-counted", metavar="NAME", multiple=True,
+              help="A substance of the records that is neither.")  # fmt: skip
+@click.option("--synthetic", is_flag=True, help="The data are made up; every output says so.")
+@click.option("--control-group", is_flag=True, help="The study has a comparison group.")
+@options.output
+def sdtm(
+    source: Path, into: Path | None, partial: Partial | None, benzodiazepine: tuple[str, ...],
+    z_drug: tuple[str, ...], not_counted: tuple[str, ...], synthetic: bool, control_group: bool,
+    form: str, output: Path | None,
+) -> None:  # fmt: skip
+    """Make a study folder of a FOLDER of SDTM domains, as xpt, CSV or Dataset-JSON.
+
+    DM, and what there is of SV, SU, LB, CM, EX, QS and DS. What is not used is listed, by domain
+    and test code, here and in import.csv of the study.
+    """
+    from survival_bzd.records.imports.sdtm import import_sdtm
+
+    named = {"benzodiazepine": benzodiazepine, "z_drug": z_drug, "not_counted": not_counted}
+    done = import_sdtm(
+        source, into, partial=partial, synthetic=synthetic, control_group=control_group,
+        classes={name: group for group, names in named.items() for name in names}, check=_faults_of,
+    )  # fmt: skip
+    for note in done.notes:
+        say(note)
+    _report([asdict(share) for share in done.shares], into, form, output)
 
 
 def _write_map(text: str, path: Path) -> None:

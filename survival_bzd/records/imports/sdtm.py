@@ -34,7 +34,7 @@ from survival_bzd.records.imports.folder import (
     faults_of_records,
     write_study,
 )
-from survival_bzd.records.imports.sdtm_domains import COVARIATES, DOMAINS, Domain, Target
+from survival_bzd.records.imports.sdtm_domains import COVARIATES, DOMAINS, Target
 from survival_bzd.records.loading import load_text
 from survival_bzd.records.schema import TABLES
 from survival_bzd.records.substances import Match, match
@@ -89,7 +89,7 @@ class SdtmImport:
 
 def import_sdtm(
     source: Path,
-    into: Path,
+    into: Path | None,
     *,
     partial: Partial | None = None,
     classes: Mapping[str, str] | None = None,
@@ -103,7 +103,8 @@ def import_sdtm(
     ----------
     source : folder with DM and any of SV, SU, LB, CM, EX, QS, DS, DD and their SUPP--, each as xpt,
         CSV or Dataset-JSON; what other files hold is listed.
-    into : the study folder to make. Its files appear all at once, or not at all.
+    into : the study folder to make. Its files appear all at once, or not at all; with None
+        everything is looked at and nothing written.
     partial : what becomes of dates known in part: completed to the ``"first"``, ``"middle"`` or
         ``"last"`` day, with a flag, or ``"leave_out"``: the row stays without a date. Without a
         rule they are refused.
@@ -121,7 +122,7 @@ def import_sdtm(
     notes: list[str] = []
     _classify(engine, found, classes or {}, notes)
     for domain in DOMAINS:
-        engine.run(PACKAGE, f"sdtm_{domain.name.lower()}", partial=partial)
+        engine.run(PACKAGE, f"sdtm_{domain.name.lower()}")
     refuse([*_strangers(engine, found), *_date_faults(engine, found, partial)])
     covariates = _covariates(engine)
     tables = {
@@ -247,9 +248,7 @@ def _missing_variables(
                 )
 
 
-def _classify(
-    engine: Engine, found: _Files, classes: Mapping[str, str], notes: list[str]
-) -> None:
+def _classify(engine: Engine, found: _Files, classes: Mapping[str, str], notes: list[str]) -> None:
     """Say of every substance named which class it is; a name in two minds is not guessed at."""
     query = " UNION ".join(
         f"SELECT {domain.substance} AS name FROM {domain.name}"
@@ -268,9 +267,8 @@ def _classify(
     groups = [
         said.get(name.casefold()) or (matched[name].class_ or "not_counted") for name in names
     ]
-    wide = [str(int(name in matched and matched[name].how == "class word")) for name in names]
-    engine.execute("CREATE TABLE substance_named (name VARCHAR, class VARCHAR, wide VARCHAR)")
-    engine.append("substance_named", {"name": names, "class": groups, "wide": wide})
+    engine.execute("CREATE TABLE substance_named (name VARCHAR, class VARCHAR)")
+    engine.append("substance_named", {"name": names, "class": groups})
     engine.execute("CREATE TABLE declared_name (name VARCHAR)")
     engine.append("declared_name", {"name": [name for name in names if name.casefold() in said]})
 
@@ -360,16 +358,20 @@ def _imported(
     """Make the rows of a study table from the domains that speak of it."""
     table = f"made_{target.table}"
     engine.run(
-        PACKAGE, f"sdtm_to_{target.table}", table=table, covariates=list(covariates), partial=partial,
-        day=lambda text: day_of(text, partial), flag=lambda text: imputed(text, partial),
-    )  # fmt: skip
+        PACKAGE,
+        f"sdtm_to_{target.table}",
+        table=table,
+        covariates=list(covariates),
+        day=lambda text: day_of(text, partial),
+        flag=lambda text: imputed(text, partial),
+    )
     files = found.named(*target.domains)
     line = "source_row" if len(files) == 1 else "NULL"
     columns = [row[0] for row in engine.rows(f"DESCRIBE {table}")]
     shown = ", ".join(quoted(name) for name in columns if name != "source_row")
     return Imported(
         query=f"SELECT {shown}, {line} AS {SOURCE_LINE} FROM {table} "
-        "ORDER BY patient_id, source, source_row",
+        "ORDER BY LEFT(source, 2), source_row",
         file=", ".join(files),
         columns={"patient_id": "USUBJID"},
     )
@@ -382,8 +384,9 @@ def _covariates(engine: Engine) -> dict[str, str]:
         for name in COVARIATES
     )
     engine.execute(
-        f"CREATE TABLE covariate AS SELECT USUBJID, name, MIN(value) AS value FROM ({own} UNION ALL "
-        "SELECT USUBJID, LOWER(QNAM), QVAL FROM SUPPDM) AS c WHERE value <> '' GROUP BY ALL"
+        f"CREATE TABLE covariate AS SELECT USUBJID, name, MIN(value) AS value FROM ({own} "
+        "UNION ALL SELECT USUBJID, LOWER(QNAM), QVAL FROM SUPPDM) AS c "
+        "WHERE value <> '' GROUP BY ALL"
     )
     numeric = "BOOL_AND(regexp_matches(value, '^[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?$'))"
     kinds = engine.rows(f"SELECT name, {numeric} FROM covariate GROUP BY name ORDER BY name")
@@ -401,7 +404,9 @@ def _shares(engine: Engine, found: _Files) -> Iterator[Share]:
                 yield Share(name, code, fate, rows)
         elif name in ("SUPPDM", "SUPPCM"):
             became = "patients" if name == "SUPPDM" else "fills, as far as quantity or days' supply"
-            for code, rows in engine.rows(f"SELECT QNAM, COUNT(*) FROM {name} GROUP BY 1 ORDER BY 1"):
+            for code, rows in engine.rows(
+                f"SELECT QNAM, COUNT(*) FROM {name} GROUP BY 1 ORDER BY 1"
+            ):
                 yield Share(name, code, became, rows)
         else:
             yield Share(name, "", "not used: no domain that is read here", found.rows[name])
@@ -426,13 +431,22 @@ def _date_notes(engine: Engine, found: _Files, partial: Partial | None) -> Itera
         yield f"Dates known in part: {counted['partial']}; their rows stay without a date."
     elif counted["partial"]:
         yield (
-            f"Dates known in part: {counted['partial']}, completed to the {partial} day; the columns "
-            "that end in _imputed flag them, D for the day, M for month and day."
+            f"Dates known in part: {counted['partial']}, completed to the {partial} day; "
+            "the columns that end in _imputed flag them, D for the day, M for month and day."
         )
     if counted["time"]:
         yield f"Times of day, not kept: {counted['time']}."
     if counted["zone"]:
         yield f"Times with a zone: {counted['zone']}; the day is the one written, not moved to UTC."
+    answers = engine.rows(
+        "SELECT COUNT(*), COUNT(DISTINCT substance) FROM sdtm_su "
+        "WHERE fate IN ('visits', 'use_windows')"
+    )[0]
+    if answers[1] > 1:
+        yield (
+            f"Answers about use over a period: {answers[0]}, about {answers[1]} names of "
+            "substances; each speaks for all that count, as a negative screen of one analyte does."
+        )
     planned = engine.rows(
         "SELECT COUNT(*) FROM sdtm_sv WHERE is_used AND SVSTDTC = '' AND VISITDY <> ''"
     )[0][0]

@@ -62,7 +62,9 @@ DOMAINS = (
         "LB", ("USUBJID", "LBTESTCD", "LBDTC"),
         ("LBSEQ", "LBTEST", "LBCAT", "LBSCAT", "LBSPEC", "LBMETHOD", "LBSTRESC", "LBORRES",
          "LBSTAT"),
-        ("LBDTC",), "CASE WHEN LBTEST <> '' THEN LBTEST ELSE LBTESTCD END",
+        ("LBDTC",),
+        "CASE WHEN LBSPEC NOT IN ('', 'URINE') THEN '' "
+        "WHEN LBTEST <> '' THEN LBTEST ELSE LBTESTCD END",
     ),
     Domain(
         "CM", ("USUBJID", "CMTRT", "CMSTDTC"),
