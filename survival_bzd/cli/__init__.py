@@ -11,6 +11,7 @@ from survival_bzd.cli import (
     recurrent,
     regression,
     studies,
+    substances,
     supplied,
 )
 from survival_bzd.cli.group import main
@@ -27,5 +28,6 @@ __all__ = [
     "recurrent",
     "regression",
     "studies",
+    "substances",
     "supplied",
 ]
