@@ -271,7 +271,7 @@ class SubstancesDeclaration(Declared):
 class StudyDeclaration(Declared):
     """The whole of `study.toml`, and its text.
 
-    `endpoint` and `paper` are kept as written; the layers that use them check them.
+    `endpoint`, `worsening` and `paper` are kept as written; the layers that use them check them.
     `dates_known` is false where the form of dates is declared wrongly: no date can be checked then.
     """
 
@@ -282,6 +282,7 @@ class StudyDeclaration(Declared):
     time_to_event: RowsDeclaration | None = None
     endpoint: dict[str, dict[str, Any]] = {}
     paper: dict[str, Any] = {}
+    worsening: dict[str, Any] | None = None
     text: str = ""
     dates_known: bool = True
 
@@ -295,6 +296,7 @@ class _Sections(Declared):
     time_to_event: dict[str, Any] | None = None
     endpoint: dict[str, dict[str, Any]] = {}
     paper: dict[str, Any] = {}
+    worsening: dict[str, Any] | None = None
     provenance: list[dict[str, Any]] = []
 
 
@@ -358,6 +360,7 @@ def load_declaration(folder: Path) -> tuple[StudyDeclaration, list[Fault]]:
         time_to_event=rows,
         endpoint=sections.endpoint,
         paper=sections.paper,
+        worsening=sections.worsening,
         text=text,
         dates_known=not any(fault.column in DATE_KEYS for fault in faults),
     ), sorted(faults, key=lambda fault: fault.line or 0)
@@ -418,11 +421,11 @@ def validate(
 
 def _without(written: Any, broken: Iterable[Place]) -> Any:
     """Copy what was written but for the values at these paths."""
-    if not isinstance(written, (Mapping, list)):
-        return written
     inside: dict[int | str, set[Place]] = {}
     for path in broken:
         inside.setdefault(path[0], set()).add(path[1:])
+    if not inside or not isinstance(written, (Mapping, list)):
+        return written
     keys: Iterable[Any] = written if isinstance(written, Mapping) else range(len(written))
     kept = [
         (key, _without(written[key], inside.get(key, ())))

@@ -256,3 +256,10 @@ def test_the_line_of_a_key_is_found_in_every_style_of_toml():
     assert line_of(text, ["a", "spaced", "k", "inline"]) == 11
     assert line_of(text, ["many", "k"]) == 13
     assert line_of(text, ["none"]) is None
+
+
+def test_keys_nested_without_end_are_a_fault(faults):
+    deep = f"{CARD}{PATIENTS}[paper]\n{'a.' * 3000}b = 1\n[tables.patients.codes]\nx = 3\n"
+    assert [key for _, key, _, _ in faults(deep)] == ["tables.patients.codes.x"]
+    found = faults(f"{CARD}{'a.' * 3000}b = 1\n{PATIENTS}")
+    assert ("study.a", "the key is not known here") in [(key, rule) for _, key, _, rule in found]
