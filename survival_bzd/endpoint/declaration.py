@@ -18,6 +18,9 @@ from survival_bzd.records.declaration import (
     validate,
 )
 
+OTHER = "other"
+"""Stands in a table of washouts for every drug, or assay, that is not named."""
+
 NOT_COUNTED = "not_counted"
 """The class of substances that stand in the records and never count."""
 
@@ -166,6 +169,37 @@ End = Annotated[
 ]
 
 
+def _washout(value: object) -> object:
+    """Refuse what is no washout, in one sentence."""
+    tables = [value, *value.values()] if isinstance(value, dict) else []
+    numbers = [
+        days
+        for table in tables
+        if isinstance(table, dict)
+        for days in table.values()
+        if table is not value or not isinstance(days, dict)
+    ]
+    if isinstance(value, dict):
+        wrong = [days for days in numbers if type(days) is not int or days < 0]
+    else:
+        wrong = [] if value in PUBLISHED or (type(value) is int and value >= 0) else [value]
+    if wrong:
+        raise ValueError(
+            "it must be a whole number of days, 0 or more, or a table of them by analyte (and "
+            f"assay), or {' or '.join(PUBLISHED)}"
+        )
+    return value
+
+
+PUBLISHED = ("single_dose", "long_use")
+"""Words for a published detection window: after one dose, or after long use."""
+
+WashoutDays = Annotated[
+    int | Literal["single_dose", "long_use"] | dict[str, int | dict[str, int]],
+    BeforeValidator(_washout),
+]
+
+
 class Endpoint(Declared):
     """What counts as relapse, from when, by which evidence; see the project's design of endpoints.
 
@@ -181,7 +215,12 @@ class Endpoint(Declared):
     dated : which day of the interval (lower, upper] the relapse is dated to.
     missing : what silence counts as.
     end : where observation ends: at the last statement, at the recorded outcome, or on a day.
-    washout_days : urine positives this soon after the origin are not assessed.
+    washout_days : urine positives this soon after the origin are not assessed: one number, or one
+        for each analyte (and assay), or the published detection windows after a single dose or
+        after long use.
+    washout_by : a column of patients with the drug that they came from, instead of the analyte.
+    washout_positives : all positives inside the washout, or those of a run that began before the
+        origin.
     supply : how long a fill lasts.
     competing : outcomes that are events of their own.
     population : those who reached the origin, or all (who never reached it fails at day 0).
@@ -210,7 +249,9 @@ class Endpoint(Declared):
         rule="ignore"
     )
     end: End = "last_statement"
-    washout_days: int = Field(default=0, ge=0)
+    washout_days: WashoutDays = 0
+    washout_by: str | None = None
+    washout_positives: Literal["all", "carry_over"] = "all"
     supply: Supply = Supply()
     competing: list[Outcome] = Field(default_factory=list)
     population: Literal["responders", "intention"] = "responders"
@@ -225,6 +266,11 @@ class Endpoint(Declared):
         if isinstance(self.origin, Discontinuation):
             return self.origin.clock == "last_covered"
         return isinstance(self.origin, FirstNegative) and self.origin.negatives > 1
+
+    @property
+    def washes_out(self) -> bool:
+        """Whether any positive can be inside a washout."""
+        return self.washout_days != 0
 
     @property
     def grace_days(self) -> int | None:
@@ -309,6 +355,7 @@ def _misfits(study: StudyDeclaration, endpoint: Endpoint) -> Iterator[tuple[str,
     yield from _missing_tables(study, endpoint)
     yield from _missing_columns(study, endpoint)
     yield from _idle_fills(endpoint)
+    yield from _unknown_washouts(study, endpoint)
     yield from _odd_values(study, endpoint)
 
 
@@ -372,6 +419,26 @@ def _idle_fills(endpoint: Endpoint) -> Iterator[tuple[str, str, str, str]]:
         )
 
 
+def _unknown_washouts(
+    study: StudyDeclaration, endpoint: Endpoint
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the drugs of a washout that the study does not name."""
+    said = endpoint.washout_days
+    if not isinstance(said, dict):
+        return
+    known = {name for names in study.substances.values() for name in names} | {OTHER}
+    for name, days in said.items():
+        if name not in known:
+            yield (
+                "washout_days",
+                name,
+                "a washout is of a substance of [substances], as it is written there",
+                f"Correct it, or take {OTHER}.",
+            )
+        elif name == OTHER and not isinstance(days, int):
+            yield "washout_days", name, "for other drugs it is one number", "Write other = 14."
+
+
 def _missing_tables(
     study: StudyDeclaration, endpoint: Endpoint
 ) -> Iterator[tuple[str, str, str, str]]:
@@ -390,19 +457,21 @@ def _missing_tables(
 def _missing_columns(
     study: StudyDeclaration, endpoint: Endpoint
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Yield what needs a date column of patients that is not declared."""
+    """Yield what needs a column of patients that is not declared."""
     patients = study.tables.get("patients")
     covariates = patients.covariates if patients else {}
     wanted = []
     if isinstance(endpoint.origin, OriginColumn):
-        wanted.append(("origin", endpoint.origin.column))
+        wanted.append(("origin", endpoint.origin.column, "date"))
     if endpoint.entry is not None:
-        wanted.append(("entry", endpoint.entry.column))
-    for key, column in wanted:
-        if column != "enrolled" and covariates.get(column) != "date":
+        wanted.append(("entry", endpoint.entry.column, "date"))
+    if endpoint.washout_by is not None:
+        wanted.append(("washout_by", endpoint.washout_by, "text"))
+    for key, column, kind in wanted:
+        if (column, kind) != ("enrolled", "date") and covariates.get(column) != kind:
             yield (
                 key,
                 column,
-                "it must be a date column of patients",
-                f'Declare it: [tables.patients] covariates = {{ {column} = "date" }}.',
+                f"it must be a {kind} column of patients",
+                f'Declare it: [tables.patients] covariates = {{ {column} = "{kind}" }}.',
             )

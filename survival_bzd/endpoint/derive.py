@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survival_bzd.endpoint.declaration import (
+    OTHER,
     Consecutive,
     Discontinuation,
     Endpoint,
@@ -24,6 +25,7 @@ from survival_bzd.endpoint.declaration import (
     UseDays,
 )
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
+from survival_bzd.endpoint.washout import washouts
 from survival_bzd.records import Evidence
 from survival_bzd.records.schema import TABLES
 
@@ -120,18 +122,23 @@ def conflicts(evidence: Evidence, endpoint: Endpoint) -> pd.DataFrame:
 
 
 def counts(evidence: Evidence, endpoint: Endpoint) -> dict[str, int]:
-    """Count what the rules set aside: conflicting days, and positives inside the washout."""
+    """Count what the rules set aside: conflicting days, positives inside the washout, carry-over.
+
+    Carry-over are those of the positives inside the washout that continue a run from before.
+    """
     run_steps(evidence, endpoint)
     engine = evidence.records.engine
     engine.run(PACKAGE, "conflict")
     days = (
         "SELECT COUNT(*) FROM (SELECT DISTINCT patient_id, day FROM conflict WHERE kind = ?) AS d"
     )
-    washed = "SELECT COUNT(*) FROM later WHERE washed_out = 1"
+    washed = "SELECT COUNT(*), COUNT(CASE WHEN carry_over = 1 THEN 1 END) FROM later"
+    ((washed_out, carry_over),) = engine.rows(f"{washed} WHERE washed_out = 1")
     return {
         "conflicts_between_sources": engine.rows(days, ["between sources"])[0][0],
         "conflicts_within_a_source": engine.rows(days, ["within one source"])[0][0],
-        "washed_out": engine.rows(washed)[0][0],
+        "washed_out": washed_out,
+        "carry_over": carry_over,
     }
 
 
@@ -205,7 +212,11 @@ def context_of(evidence: Evidence, endpoint: Endpoint) -> dict[str, Any]:
         "origin": endpoint.origin,
         "no_search_day": _NO_SEARCH_DAY.get(after, "no_date"),
         "never_confirmed": _never_confirmed(endpoint),
-        "washout_days": endpoint.washout_days,
+        "washes": endpoint.washes_out,
+        "washout_days": _other_washout(endpoint),
+        "washout_windows": washouts(evidence, endpoint),
+        "washout_by": endpoint.washout_by,
+        "washout_positives": endpoint.washout_positives,
         "positives": positives,
         "within_assessed": within_assessed,
         "within_days": within_days,
@@ -219,6 +230,13 @@ def context_of(evidence: Evidence, endpoint: Endpoint) -> dict[str, Any]:
         "days_if_empty": endpoint.supply.days_if_empty,
         "look_back": isinstance(missing, MissingAs) and missing.look_back,
     }
+
+
+def _other_washout(endpoint: Endpoint) -> int:
+    """Return the washout of what has none of its own."""
+    said = endpoint.washout_days
+    days = said.get(OTHER, 0) if isinstance(said, dict) else said
+    return days if isinstance(days, int) else 0
 
 
 _NO_SEARCH_DAY = {"use": "no_use", "last_treatment": "no_treatment", "first_fill": "no_fill"}

@@ -197,10 +197,7 @@ def _missing(endpoint: EndpointFacts) -> str:
 
 def _exceptions(endpoint: EndpointFacts) -> Iterator[str]:
     if endpoint.washout_days:
-        yield (
-            f"Positive urine samples on days 1 to {endpoint.washout_days} were taken as washout "
-            "of earlier doses and not assessed; reported use always counted."
-        )
+        yield _washout(endpoint)
     if endpoint.competing:
         events = [spaced(name) for name in endpoint.competing]
         yield (
@@ -212,6 +209,35 @@ def _exceptions(endpoint: EndpointFacts) -> Iterator[str]:
             "Patients found free later than at time zero entered the risk set on the date in "
             f"the column {endpoint.entry}."
         )
+
+
+_PUBLISHED = {
+    "single_dose": "within the published detection window of a single dose of the drug",
+    "long_use": "within the published detection window after long use of the drug",
+}
+
+
+def _washout(endpoint: EndpointFacts) -> str:
+    """Say which positive urine samples were not assessed."""
+    days = endpoint.washout_days
+    within = _PUBLISHED.get(str(days), f"on days 1 to {days}")
+    if isinstance(days, Mapping):
+        numbers = [f"{_said(until)} ({spaced(name)})" for name, until in days.items()]
+        within = f"on days 1 to {listed(numbers)}"
+    only = ""
+    if endpoint.washout_positives == "carry_over":
+        only = " that continued a run of positives from before time zero"
+    return (
+        f"Positive urine samples {within}{only} were taken as washout of earlier doses and not "
+        "assessed; reported use always counted."
+    )
+
+
+def _said(days: object) -> str:
+    """Write the washout of a drug, by assay if it says so."""
+    if not isinstance(days, Mapping):
+        return str(days)
+    return " or ".join(f"{until} by {spaced(assay)}" for assay, until in days.items())
 
 
 # --- the estimates -------------------------------------------------------------------------------

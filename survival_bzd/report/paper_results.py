@@ -48,7 +48,9 @@ class EndpointFacts:
     dating : ``"detected"``, ``"onset"``, ``"midpoint"`` or ``"last_negative"``.
     end : ``"last_statement"``, ``"outcome"`` or an ISO date.
     entry : the patients' column of a late entry; None where there is none.
-    washout_days : urine positives on days 1 to this one are not assessed.
+    washout_days : urine positives on days 1 to this one are not assessed; or the table of numbers,
+        or the name of the published ones.
+    washout_positives : ``"all"``, or ``"carry_over"``: those of a run that began before time zero.
     competing : events that end the follow-up and keep their own code.
     population : ``"responders"`` or ``"intention"``.
     """
@@ -63,7 +65,8 @@ class EndpointFacts:
     dating: str = "detected"
     end: str = "last_statement"
     entry: str | None = None
-    washout_days: int = 0
+    washout_days: int | str | Mapping[str, object] = 0
+    washout_positives: str = "all"
     competing: tuple[str, ...] = ()
     population: str = "responders"
 
@@ -82,6 +85,7 @@ class EndpointFacts:
             end=str(endpoint.end),
             entry=None if endpoint.entry is None else endpoint.entry.column,
             washout_days=endpoint.washout_days,
+            washout_positives=endpoint.washout_positives,
             competing=tuple(endpoint.competing),
             population=endpoint.population,
         )

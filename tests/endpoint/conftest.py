@@ -22,7 +22,7 @@ HEADERS = {
     "patients": "patient_id,enrolled",
     "treatments": "patient_id,date",
     "visits": "patient_id,date,status,use,recall_days",
-    "urine": "patient_id,date,analyte,result",
+    "urine": "patient_id,date,analyte,result,assay",
     "use_days": "patient_id,date,substance,amount",
     "use_windows": "patient_id,from,to",
     "fills": "patient_id,date,substance,days_supply",
@@ -44,7 +44,7 @@ def cells(table: str, word: str) -> str:
     ::
 
         treatments   3              visits    7no 7yes 7no/14 7missed 7not_required 7silent
-        urine        7- 7+ 7?       urine     7+zolpidem (else benzo)
+        urine        7- 7+ 7?       urine     7+zolpidem 7+benzo@lab (else benzo, no assay)
         use_days     7 7=0          use_days  7=5zolpidem (else diazepam)
         use_windows  1..30          fills     7 7x30 7x 7x30zolpidem (else diazepam for ten days)
         outcomes     90death        stays     3..9
@@ -53,7 +53,8 @@ def cells(table: str, word: str) -> str:
     assert found is not None, word
     day, rest = found.groups()
     if table == "urine":
-        return f"{day},{rest[1:] or 'benzo'},{RESULT[rest[0]]}"
+        analyte, _, assay = rest[1:].partition("@")
+        return f"{day},{analyte or 'benzo'},{RESULT[rest[0]]},{assay}"
     if table == "visits":
         said, _, recall = rest.partition("/")
         if said in ("missed", "not_required"):

@@ -251,15 +251,40 @@ def with_entry(days, card, line, origin, end, rules):
     return dict(sorted({**days, found: (False, False, f"patients.csv:{line}", found)}.items()))
 
 
+NAME = {"benzodiazepine": "benzo", "z_drug": "zolpidem"}
+
+
+def is_washed_out(said, statements, origin, rules):
+    """Whether a positive specimen is inside the washout."""
+    days = rules["washout_days"]
+    if not isinstance(days, int):
+        days = days.get(NAME[said.substance], days.get("other", 0))
+    if not origin < said.day <= origin + days:
+        return False
+    if rules.get("washout_positives", "all") == "all":
+        return True
+    results = {}
+    for other in statements:
+        if other.table == "urine" and other.substance == said.substance and other.use is not None:
+            results[other.day] = results.get(other.day, False) or other.use
+    before = max((day for day, used in results.items() if used and day <= origin), default=None)
+    return before is not None and all(
+        used for day, used in results.items() if before < day <= said.day
+    )
+
+
 def not_washed_out(statements, origin, rules):
     """The statements after the origin, without the specimens that the washout sets aside."""
     later = [said for said in statements if said.day > origin]
-    washed = {
-        said.day
+    positive = [said for said in later if said.table == "urine" and said.use]
+    washed = [said for said in positive if is_washed_out(said, statements, origin, rules)]
+    days = {said.day for said in washed}
+    return [
+        said
         for said in later
-        if said.table == "urine" and said.use and said.day <= origin + rules["washout_days"]
-    }
-    return [said for said in later if not (said.table == "urine" and said.day in washed)]
+        if said not in washed
+        and not (said.table == "urine" and said.use is False and said.day in days)
+    ]
 
 
 def why_censored(observed, spoken, beyond, origin, rules):
@@ -479,7 +504,8 @@ def rules_of(rng):
         "conflict": rng.choice(["use", "first"]),
         "dated": rng.choice(["detected", "onset", "midpoint", "last_negative"]),
         "end": rng.choice(["last_statement", "outcome", rng.randint(2, 12)]),
-        "washout_days": rng.choice([0, 3]),
+        "washout_days": rng.choice([0, 3, {"benzo": 4, "other": 1}, {"zolpidem": 5}]),
+        "washout_positives": rng.choice(["all", "carry_over"]),
         "competing": rng.choice(competing),
         "population": rng.choice(["responders", "intention"]),
     }

@@ -1,19 +1,81 @@
 {# The counted statements after the origin. A specimen that is positive inside the washout is not
-   assessed, nor are its negatives: it does not show the patient free. #}
+   assessed, nor are its negatives: it does not show the patient free. It is carry-over where the same
+   analyte was positive before, with no negative since. #}
+{% set rules = washout_windows | default([]) %}
+{% set name = 'patients.' ~ (washout_by | name) if washout_by else 'counted.subject' %}
+{% set window %}
+{% if rules %}
+CASE
+                {% for rule in rules %}
+                WHEN {{ name }} = {{ rule.name | literal }}{% if rule.assay is not none %} AND urine.assay = {{ rule.assay | literal }}{% endif %} THEN {{ rule.days }}
+                {% endfor %}
+                ELSE {{ washout_days }} END
+{%- else %}{{ washout_days }}{% endif %}
+{% endset %}
+WITH after_origin AS (
+    SELECT counted.*, origin.origin_day
+    FROM counted
+    JOIN origin ON origin.patient_id = counted.patient_id AND counted.to_day > origin.origin_day
+),
+{% if washes %}
+specimen AS (
+    SELECT
+        counted.patient_id, counted.subject, counted.to_day AS day, origin.origin_day,
+        MAX(CASE counted.verdict WHEN 'use' THEN 1 ELSE 0 END) AS used
+    FROM counted
+    JOIN origin ON origin.patient_id = counted.patient_id
+    WHERE counted.source = 'urine' AND counted.verdict IN ('use', 'no_use')
+    GROUP BY counted.patient_id, counted.subject, counted.to_day, origin.origin_day
+),
+run AS (
+    SELECT
+        specimen.*,
+        MAX(CASE WHEN used = 0 THEN day END) OVER (
+            PARTITION BY patient_id, subject ORDER BY day ROWS UNBOUNDED PRECEDING) AS last_negative,
+        MAX(CASE WHEN used = 1 AND day <= origin_day THEN day END) OVER (
+            PARTITION BY patient_id, subject ORDER BY day ROWS UNBOUNDED PRECEDING) AS last_before
+    FROM specimen
+),
+positive AS (
+    SELECT
+        counted.statement_id, counted.to_day,
+        CASE WHEN run.last_before > COALESCE(run.last_negative, run.last_before - 1)
+            THEN 1 ELSE 0 END AS carried
+    FROM after_origin AS counted
+    JOIN run ON run.patient_id = counted.patient_id AND run.subject = counted.subject
+        AND run.day = counted.to_day
+    {% if washout_by %}
+    JOIN patients ON patients.patient_id = counted.patient_id
+    {% endif %}
+    {% if rules %}
+    JOIN statement ON statement.statement_id = counted.statement_id
+    JOIN urine ON urine.line = statement.line
+    {% endif %}
+    WHERE counted.source = 'urine' AND counted.verdict = 'use'
+        AND counted.to_day <= counted.origin_day + {{ window }}
+),
+{% endif %}
+washed AS (
+    SELECT
+        after_origin.statement_id, after_origin.patient_id, after_origin.source,
+        after_origin.source_rank, after_origin.verdict, after_origin.from_day,
+        after_origin.to_day, after_origin.known_on,
+        {% if washes %}
+        CASE WHEN {{ 'positive.carried = 1' if washout_positives == 'carry_over' else 'positive.carried IS NOT NULL' }}
+            THEN 1 ELSE 0 END AS washed_out,
+        COALESCE(positive.carried, 0) AS carry_over
+        {% else %}
+        0 AS washed_out, 0 AS carry_over
+        {% endif %}
+    FROM after_origin
+    {% if washes %}
+    LEFT JOIN positive ON positive.statement_id = after_origin.statement_id
+        AND positive.to_day = after_origin.to_day
+    {% endif %}
+)
 SELECT
     statement_id, patient_id, source, source_rank,
-    CASE washed_day WHEN 1 THEN 'not_assessed' ELSE verdict END AS verdict,
-    washed_out, from_day, to_day, known_on
-FROM (
-    SELECT
-        positive.*,
-        MAX(washed_out) OVER (PARTITION BY patient_id, source, to_day) AS washed_day
-    FROM (
-        SELECT
-            counted.*,
-            CASE WHEN counted.source = 'urine' AND counted.verdict = 'use'
-                AND counted.to_day <= origin.origin_day + {{ washout_days }} THEN 1 ELSE 0 END AS washed_out
-        FROM counted
-        JOIN origin ON origin.patient_id = counted.patient_id AND counted.to_day > origin.origin_day
-    ) AS positive
-) AS washed
+    CASE WHEN washed_out = 1 OR (verdict = 'no_use' AND MAX(washed_out) OVER (
+        PARTITION BY patient_id, source, to_day) = 1) THEN 'not_assessed' ELSE verdict END AS verdict,
+    washed_out, carry_over, from_day, to_day, known_on
+FROM washed

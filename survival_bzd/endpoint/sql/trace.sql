@@ -15,6 +15,7 @@ SELECT
         WHEN decided.origin_day IS NULL THEN 'never at risk'
         WHEN counted.to_day = decided.origin_day THEN 'day of origin'
         WHEN later.statement_id IS NULL THEN 'before origin'
+        WHEN later.washed_out = 1 AND later.carry_over = 1 THEN 'carry-over'
         WHEN later.washed_out = 1 THEN 'washed out'
         WHEN later.verdict = 'not_assessed' THEN 'not assessed'
         WHEN statement.statement_id = decided.pattern_statement AND decided.decision = 'relapse' THEN 'relapse'
