@@ -1,5 +1,6 @@
 """Evidence becomes time-to-event data, by declared rules, with a trace for every patient."""
 
+from survival_bzd.endpoint.censoring import CENSOR_CODES, censor_codes
 from survival_bzd.endpoint.declaration import Endpoint, declare
 from survival_bzd.endpoint.derive import (
     conflicts,
@@ -17,6 +18,7 @@ from survival_bzd.endpoint.spells import Spells, spells
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
 
 __all__ = [
+    "CENSOR_CODES",
     "Endpoint",
     "Flow",
     "FlowLeaf",
@@ -25,6 +27,7 @@ __all__ = [
     "Rows",
     "Spells",
     "TimeToEvent",
+    "censor_codes",
     "conflicts",
     "counts",
     "declare",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from survival_bzd.endpoint import conflicts, sql, trace
+from survival_bzd.endpoint import censor_codes, conflicts, sql, trace
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.records import Records
 from survival_bzd.report.listings import frame_rows
@@ -15,10 +15,11 @@ from survival_bzd.study.results import record_counts
 Part = Literal["patients", "trace", "conflicts", "flow"]
 
 PATIENT_COLUMNS = (
-    "patient_id", "time", "event", "outcome", "lower", "upper", "entry", "last_free", "reason",
-    "why", "file", "line",
+    "patient_id", "time", "event", "outcome", "censor_code", "lower", "upper", "entry",
+    "last_free", "reason", "why", "file", "line",
 )  # fmt: skip
-"""What `derive` lists of a patient; the outcome is the event's code in words."""
+"""What `derive` lists of a patient; the outcome is the event's code in words, the censor_code says
+why there was no relapse."""
 
 MOST_LISTED = 100
 """So many of the rows without a date `check` lists; it counts all."""
@@ -60,6 +61,7 @@ def derived(study: Study, part: Part, patient: str | None) -> tuple[list[dict[st
         return frame_rows(frame), f"{label}: statements of patient {patient}"
     frame = tte.to_frame()
     frame["outcome"] = [outcome_words(tte, event) for event in tte.event.tolist()]
+    frame["censor_code"] = censor_codes(tte)
     frame = frame[[name for name in PATIENT_COLUMNS if name in frame]]
     return frame_rows(frame), f"{label}: {tte.label}, times in {tte.unit}"
 
