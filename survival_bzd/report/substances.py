@@ -94,20 +94,20 @@ def _doses(one: Substance) -> Iterator[Fact]:
 
 
 def _assays(one: Substance) -> Iterator[Fact]:
-    for key, assay in dictionary().assays.items():
+    for key in dictionary().assays:
+        assay = key.replace("_", " ")
         seen = visibility(one.inn, key)
-        verdict = seen.verdict.replace("_", " ")
-        yield f"by {assay.title}", verdict, seen.source
+        yield f"urine, {assay}", seen.verdict.replace("_", " "), seen.source
         window = detection_window(one.inn, key)
         if window is None:
             continue
-        whose = "" if window.basis == "drug" else f"; of the {window.basis}"
-        note = f"; {window.note}" if window.note else ""
-        days = f"{_shown((window.lower, window.upper))} days{whose}{note}"
-        yield "  in urine after a dose", days, window.source
+        whose = "" if window.basis == "drug" else f" (of the {window.basis})"
+        note = f" ({window.note})" if window.note else ""
+        days = f"{_shown((window.lower, window.upper))}{whose}{note}"
+        yield f"days after a dose, {assay}", days, window.source
         if window.chronic_upper is not None:
-            long = f"up to {window.chronic_upper:g} days"
-            yield "  in urine after long use", long, window.chronic_source
+            long = f"up to {window.chronic_upper:g}"
+            yield f"days after long use, {assay}", long, window.chronic_source
 
 
 def _hours(half_life: Sourced | None) -> str:
