@@ -13,6 +13,7 @@ from survival_bzd.cli import (
     studies,
     substances,
     supplied,
+    trace,
 )
 from survival_bzd.cli.group import main
 
@@ -30,4 +31,5 @@ __all__ = [
     "studies",
     "substances",
     "supplied",
+    "trace",
 ]

@@ -15,6 +15,7 @@ from survival_bzd.endpoint.recurrences import Recurrences
 from survival_bzd.endpoint.recurrent_rows import RecurrentRows, read_recurrent_rows
 from survival_bzd.endpoint.rows import Rows, read_interval_rows, read_rows
 from survival_bzd.endpoint.spells import Spells, spells
+from survival_bzd.endpoint.story import Story, story
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "RecurrentRows",
     "Rows",
     "Spells",
+    "Story",
     "TimeToEvent",
     "censor_codes",
     "conflicts",
@@ -39,5 +41,6 @@ __all__ = [
     "read_rows",
     "spells",
     "sql",
+    "story",
     "trace",
 ]

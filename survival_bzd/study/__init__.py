@@ -38,6 +38,7 @@ from survival_bzd.study.recurrent import (
 )
 from survival_bzd.study.results import Progress, results
 from survival_bzd.study.schedule import VisitSchedule, visit_schedule
+from survival_bzd.study.storytelling import counts_in_dates, story_of
 
 __all__ = [
     "MANIFEST",
@@ -45,6 +46,7 @@ __all__ = [
     "LoadedRecurrences",
     "Study",
     "VisitSchedule",
+    "counts_in_dates",
     "derivation_sql",
     "derived",
     "load",
@@ -55,6 +57,7 @@ __all__ = [
     "read_manifest",
     "results",
     "run",
+    "story_of",
     "summary",
     "time_to_event",
     "visit_schedule",

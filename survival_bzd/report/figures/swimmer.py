@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from survival_bzd.report.figures.legend import MARK, Legend, draw_legend, legend_height
 from survival_bzd.report.figures.sheet import (
     GREY,
     INK,
@@ -51,21 +52,13 @@ EDGE = 0.5
 """Room above the first row and below the last, in mm."""
 LABEL_ROOM = 5.5
 """Between the axis and its label's top, in mm."""
-LEGEND_MARK = 4.5
-"""Room for a mark before its words, in mm."""
 TALLEST_ROW = 4.0
 """Height of a patient's row in mm, at most: urine in its upper half, reports in the lower."""
 TALLEST = 170.0
 """Height of all rows in mm, at most."""
 LANES = {"urine": -0.22, "report": 0.22, "middle": 0.0}
-MARK = 2.6
-"""Size of a mark in points."""
 
 BLUE, VERMILLION, GREEN, PURPLE, _ = OKABE_ITO
-
-
-_Legend = list[tuple[Style, str]]
-"""Marks with their words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +153,11 @@ class _Layout:
     apart: int | None
     label: float
     legend: float
-    columns: int
     notes: float
     bottom: float
 
 
-def _layout(results: PaperResults, legend: _Legend, notes: list[str], size: Size) -> _Layout:
+def _layout(results: PaperResults, legend: Legend, notes: list[str], size: Size) -> _Layout:
     """Go from top to bottom: the patients' rows, axis label, legend, notes."""
     line = line_height(size.points)
     patients = swimmers(results)
@@ -175,9 +167,8 @@ def _layout(results: PaperResults, legend: _Legend, notes: list[str], size: Size
     left = MARGIN + max(extent(patient, size.points) for patient in patients) + GAP
     top = top_margin(size, synthetic=results.synthetic) + 1
     label = top + rows * row + 2 * EDGE + LABEL_ROOM
-    columns = _columns(legend, size)
     legend_top = label + line + 2.5
-    notes_top = legend_top + -(-len(legend) // columns) * (line + 0.4) + 1.5
+    notes_top = legend_top + legend_height(legend, size) + 1.5
     return _Layout(
         left=left,
         width=size.width - left - MARGIN - 1,
@@ -191,7 +182,6 @@ def _layout(results: PaperResults, legend: _Legend, notes: list[str], size: Size
         apart=apart,
         label=label,
         legend=legend_top,
-        columns=columns,
         notes=notes_top,
         bottom=notes_top + note_height(notes, size),
     )
@@ -215,7 +205,7 @@ def _drawn(results: PaperResults, trace: pd.DataFrame, size: Size) -> Figure:
     _draw_ends(axes, tte, at.place)
     words = axis_label(results.endpoint, unit)
     sheet.text(at.left + at.width / 2, at.label, words, ha="center", va="top")
-    _draw_legend(sheet, legend, at)
+    draw_legend(sheet, legend, at.legend)
     sheet.notes(at.notes, notes)
     alt = (
         f"Swimmer plot of {counted(len(at.place), 'patient')}: statements about use in time, and "
@@ -293,7 +283,7 @@ def _entries(tte: TimeToEvent) -> NDArray[np.float64]:
     return np.zeros(tte.n) if tte.entry is None else np.nan_to_num(tte.entry)
 
 
-def _legend(tte: TimeToEvent, marks: dict[str, pd.DataFrame]) -> _Legend:
+def _legend(tte: TimeToEvent, marks: dict[str, pd.DataFrame]) -> Legend:
     """Return the marks that occur with their words: the ends first."""
     codes = sorted({int(code) for code in tte.event.tolist()}, key=lambda code: (code == 0, code))
     ends = [
@@ -308,13 +298,6 @@ def _legend(tte: TimeToEvent, marks: dict[str, pd.DataFrame]) -> _Legend:
 
 def _end_style(code: int) -> Style:
     return _ENDS.get(code, _OTHER_END)
-
-
-def _columns(legend: _Legend, size: Size) -> int:
-    """Return how many columns the legend has room for."""
-    widest = max(extent(words, size.points) for _, words in legend)
-    widest += LEGEND_MARK + 1.5
-    return max(1, int((size.width - 2 * MARGIN) // widest))
 
 
 # --- drawing -------------------------------------------------------------------------------------
@@ -379,14 +362,3 @@ def _draw_ends(axes: Axes, tte: TimeToEvent, place: dict[str, int]) -> None:
             linestyle="none",
             **_end_style(code),
         )
-
-
-def _draw_legend(sheet: Sheet, legend: _Legend, at: _Layout) -> None:
-    """Lay the legend out in columns of equal width, filled row by row."""
-    line = line_height(sheet.size.points) + 0.4
-    width = (sheet.width - 2 * MARGIN) / at.columns
-    for number, (style, words) in enumerate(legend):
-        left = MARGIN + (number % at.columns) * width
-        middle = at.legend + (number // at.columns + 0.5) * line
-        sheet.line([left + 2], [middle], **{"linestyle": "none", "markersize": MARK, **style})
-        sheet.text(left + LEGEND_MARK, middle, words, va="center")
