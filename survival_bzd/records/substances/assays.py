@@ -23,8 +23,8 @@ class Visibility:
     Attributes
     ----------
     inn, assay : of which drug, by which assay.
-    verdict : ``"seen"``, ``"variably"`` (some tests miss it), ``"not_seen"`` or ``"unknown"``
-        (no source established it).
+    verdict : ``"seen"``, ``"variably"`` (some tests miss it, or only some are known to see it),
+        ``"not_seen"`` or ``"unknown"`` (no source established it).
     source : key of `Dictionary.sources`; "" where unknown.
     note : what the assay cannot see in general.
     """

@@ -10,7 +10,7 @@ from survival_bzd.records.substances.entries import entries
 
 UNIT = r"(?:mgs?|milligrams?|mcg|microg|micrograms?|ug|g|gm|mls?|cc|iu|%)"
 STRENGTH = re.compile(
-    rf"[0-9]+(?:[.,/][0-9]+)*\s*{UNIT}?(?:\s*/\s*(?:[0-9.,]*\s*)?{UNIT})?(?![a-z])"
+    rf"(?<![0-9.,/])[0-9]++(?:[.,/][0-9]++)*+\s*{UNIT}?(?:\s*/\s*(?:[0-9.,]*\s*)?{UNIT})?(?![a-z])"
 )
 WORD = re.compile(r"[^\W_]+")
 
