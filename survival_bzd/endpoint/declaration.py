@@ -111,6 +111,19 @@ class UseDays(Declared):
     within_days: int = Field(ge=1)
 
 
+class Weeks(Declared):
+    """A relapse is `weeks` weeks of use in a row, or `or_days` days in a row that a calendar names.
+
+    Weeks count from the origin. A week in which nothing is assessed breaks the run, is skipped, or
+    counts as use.
+    """
+
+    rule: Literal["weeks"]
+    weeks: int = Field(ge=1)
+    or_days: int | None = Field(default=None, ge=1)
+    missing_week: Literal["breaks", "skipped", "use"] = "breaks"
+
+
 class Refill(Declared):
     """A fill is a relapse, as is any use that another source of the endpoint names.
 
@@ -240,7 +253,7 @@ class Endpoint(Declared):
         Field(discriminator="at"),
     ]
     pattern: Annotated[
-        AnyUse | Consecutive | KOfN | UseDays | Refill, Field(discriminator="rule")
+        AnyUse | Consecutive | KOfN | UseDays | Weeks | Refill, Field(discriminator="rule")
     ] = AnyUse(rule="any_use")
     sources: list[Source] = Field(min_length=1)
     conflict: Literal["use", "first"] = "use"

@@ -23,6 +23,7 @@ from survival_bzd.endpoint.declaration import (
     Outcome,
     Refill,
     UseDays,
+    Weeks,
 )
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
 from survival_bzd.endpoint.washout import washouts
@@ -161,6 +162,12 @@ def _steps(endpoint: Endpoint) -> list[str]:
     return [step for step in STEPS if needed.get(step, True)]
 
 
+def _template(endpoint: Endpoint, step: str) -> str:
+    """Return the file of a step; a run of weeks is looked for in another way."""
+    weekly = step == "pattern" and isinstance(endpoint.pattern, Weeks)
+    return "pattern_weeks" if weekly else step
+
+
 def run_steps(evidence: Evidence, endpoint: Endpoint) -> None:
     """Run the steps; the last tables stay in the engine until another endpoint runs."""
     engine = evidence.records.engine
@@ -168,7 +175,7 @@ def run_steps(evidence: Evidence, endpoint: Endpoint) -> None:
         return
     context = context_of(evidence, endpoint)
     for step in _steps(endpoint):
-        engine.run(PACKAGE, step, **context)
+        engine.run(PACKAGE, _template(endpoint, step), table=step, **context)
     engine.derived_for = endpoint
 
 
@@ -182,7 +189,7 @@ def run_again(evidence: Evidence, endpoint: Endpoint, step: str) -> None:
     engine.run(PACKAGE, step, table="origin", **context)
     steps = _steps(endpoint)
     for later in steps[steps.index("origin") + 1 : steps.index("decided") + 1]:
-        engine.run(PACKAGE, later, **context)
+        engine.run(PACKAGE, _template(endpoint, later), table=later, **context)
 
 
 def context_of(evidence: Evidence, endpoint: Endpoint) -> dict[str, Any]:
@@ -222,6 +229,9 @@ def context_of(evidence: Evidence, endpoint: Endpoint) -> dict[str, Any]:
         "within_days": within_days,
         "missing": missing.rule if isinstance(missing, MissingAs) else "",
         "gap_days": missing.gap_days if isinstance(missing, MissingAs) else 0,
+        "weeks": getattr(endpoint.pattern, "weeks", None),
+        "or_days": getattr(endpoint.pattern, "or_days", None),
+        "missing_week": getattr(endpoint.pattern, "missing_week", None),
         "fills_count": isinstance(endpoint.pattern, Refill),
         "fills_only": endpoint.only_fills,
         "grace_days": endpoint.grace_days,

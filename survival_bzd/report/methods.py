@@ -135,6 +135,21 @@ def _origin(endpoint: EndpointFacts) -> str:
     return f"Time zero was the day of {time_zero(endpoint)}."
 
 
+_MISSING_WEEKS = {
+    "breaks": "a week without any assessment broke the run",
+    "skipped": "a week without any assessment was passed over",
+    "use": "a week without any assessment counted as use",
+}
+
+
+def _weeks(rule: Mapping[str, object]) -> str:
+    """Say what run of weeks or days is a relapse."""
+    days = rule.get("or_days")
+    either = f" or {days} consecutive days of use" if days else ""
+    missing = _MISSING_WEEKS.get(str(rule.get("missing_week")), "")
+    return f"{rule.get('weeks')} consecutive weeks with use ({missing}){either}"
+
+
 def _discontinuation(rule: Mapping[str, object]) -> str:
     """Say when possession stopped, by the fills."""
     stopped = f"{rule.get('grace_days')} consecutive days without supply from any fill"
@@ -153,6 +168,7 @@ def _pattern(endpoint: EndpointFacts) -> str:
         "consecutive": f"{rule.get('k')} positives in a row without a negative between",
         "k_of_n": f"{rule.get('k')} positives among {rule.get('n')} assessed days in a row",
         "use_days": f"{rule.get('days')} days of use within {rule.get('within_days')} days",
+        "weeks": _weeks(rule),
         "refill": "a prescription fill"
         + ("" if endpoint.sources == ("fills",) else ", or evidence of use by another source,"),
     }

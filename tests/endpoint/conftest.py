@@ -75,7 +75,8 @@ def cells(table: str, word: str) -> str:
 
 def toml(value: object) -> str:
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
+        said = [f"{key} = {toml(item)}" for key, item in value.items() if item is not None]
+        return "{ " + ", ".join(said) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(toml, value)) + "]"
     return json.dumps(value)

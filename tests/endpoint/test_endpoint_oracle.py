@@ -159,9 +159,41 @@ def origin_of(tables, patient, card, rules, days, end):
     return None, None, "never_confirmed"
 
 
-def pattern_of(days, origin, rules):
+def weeks_of(days, origin, rule, until):
+    """(completed on, its record, lower, upper) of a run of weeks, or of days, or None."""
+    found, run, week, ends = [], [], 0, max([until, *days])
+    while origin + 7 * week < ends and len(run) < rule["weeks"]:
+        last = origin + 7 * week + 7
+        there = [day for day in days if last - 7 < day <= last]
+        used = [day for day in there if days[day][0]]
+        if used:
+            run.append(used[0])
+        elif there or (rule["missing_week"] == "breaks"):
+            run = []
+        elif rule["missing_week"] == "use" and last <= until:
+            run.append(last)
+        week += 1
+    if len(run) == rule["weeks"]:
+        found.append((run[-1], 1, run[0]))
+    for day in days if rule["or_days"] else ():
+        row = range(day - rule["or_days"] + 1, day + 1)
+        if all(one in days and days[one][1] for one in row):
+            found.append((day, 0, row[0]))
+    if not found:
+        return None
+    completed, _, first = min(found)
+    uses = [day for day in days if first <= day <= completed and days[day][0]]
+    free = max((day for day in days if day < first and not days[day][0]), default=origin)
+    exact = first in days and days[first][1]
+    return completed, days[uses[-1]][2] if uses else None, first if exact else free, first
+
+
+def pattern_of(days, origin, rules, end, over):
     """(completed on, its record, lower, upper), or None."""
     rule = rules["pattern"]
+    if rule["rule"] == "weeks":
+        until = min(end, over) if end < inf else max(days, default=origin)
+        return weeks_of(days, origin, rule, until)
     k = {"any_use": 1, "use_days": rule.get("days")}.get(rule["rule"], rule.get("k"))
     assessed = list(days)
     positive = [place for place, day in enumerate(assessed) if days[day][0]]
@@ -339,7 +371,7 @@ def follow(tables, patient, card, line, rules):
     event, outcome, reason, detected, lower, upper, record = decide(
         observed,
         days,
-        pattern_of(days, origin, rules),
+        pattern_of(days, origin, rules, observed.end, over),
         gap_of(tables, patient, days, origin, rules, observed.end, over),
         beyond,
         origin,
@@ -396,7 +428,14 @@ def spells_of(tables, patient, card, line, rules):
         days = with_entry(days, card, line, clock, observed.end, rules)
         gap = gap_of(tables, patient, days, clock, rules, observed.end, over)
         event, outcome, reason, detected, lower, upper, record = decide(
-            observed, days, pattern_of(days, clock, rules), gap, beyond, clock, rules, spoken
+            observed,
+            days,
+            pattern_of(days, clock, rules, observed.end, over),
+            gap,
+            beyond,
+            clock,
+            rules,
+            spoken,
         )
         free = {day: days[day][2] for day in days if not days[day][0] and day <= lower}
         record = record or (free[max(free)] if free else clock_record)
@@ -488,6 +527,12 @@ def rules_of(rng):
         {"rule": "consecutive", "k": rng.randint(1, 3)},
         {"rule": "k_of_n", "k": 2, "n": rng.randint(2, 4)},
         {"rule": "use_days", "days": 2, "within_days": rng.randint(2, 5)},
+        {
+            "rule": "weeks",
+            "weeks": rng.randint(1, 2),
+            "or_days": rng.choice([None, 1, 2]),
+            "missing_week": rng.choice(["breaks", "skipped", "use"]),
+        },
     ]
     silence = {
         "rule": rng.choice(["relapse", "censor"]),

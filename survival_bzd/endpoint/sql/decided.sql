@@ -133,7 +133,7 @@ SELECT
         ELSE COALESCE(ended.last_spoken, ended.origin_day)
     END AS decided_on,
     CASE ended.decision
-        WHEN 'relapse' THEN relapse.file
+        WHEN 'relapse' THEN COALESCE(relapse.file, free.file, ended.origin_file)
         WHEN 'competing' THEN {{ files.outcomes | literal }}
         WHEN 'not_reached' THEN CASE
             WHEN ended.competing_outcome IS NOT NULL AND ended.reason = ended.competing_outcome || '_before_origin'
@@ -143,7 +143,7 @@ SELECT
             AND ended.last_free_day > ended.origin_day THEN {{ files.outcomes | literal }} END, ended.origin_file)
     END AS file,
     CASE ended.decision
-        WHEN 'relapse' THEN relapse.line
+        WHEN 'relapse' THEN COALESCE(relapse.line, free.line, ended.origin_line)
         WHEN 'competing' THEN ended.competing_line
         WHEN 'not_reached' THEN CASE
             WHEN ended.competing_outcome IS NOT NULL AND ended.reason = ended.competing_outcome || '_before_origin'

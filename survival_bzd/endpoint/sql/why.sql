@@ -14,7 +14,8 @@ SELECT
             WHEN 'no_date' THEN 'the date to count from is empty'
             WHEN 'observation_ended_before_origin' THEN 'observation ended before it'
             ELSE REPLACE(competing_outcome, '_', ' ') || ' came first' END || {{ record }}
-        WHEN 'relapse' THEN 'relapse found on day ' || {{ said('detected') }} || ': ' || CASE relapse_source
+        WHEN 'relapse' THEN 'relapse found on day ' || {{ said('detected') }} || ': ' || CASE COALESCE(relapse_source, 'missing')
+            WHEN 'missing' THEN 'weeks without a record count as use'
             WHEN 'urine' THEN 'urine ' || relapse_subject || ' ' || relapse_detail
             WHEN 'visits' THEN 'use reported at a visit'
             WHEN 'fills' THEN 'fill of ' || relapse_subject
