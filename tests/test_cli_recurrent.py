@@ -125,6 +125,22 @@ def test_a_study_and_its_spells():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_study_in_which_nobody_reaches_the_origin_has_no_spells(tmp_path, form):
+    (tmp_path / "patients.csv").write_text("patient_id,enrolled\n001,0\n")
+    (tmp_path / "urine.csv").write_text("patient_id,date,analyte,result\n001,5,d,positive\n")
+    (tmp_path / "study.toml").write_text(
+        '[study]\nname = "s"\ntitle = "S"\nsynthetic = true\ncontrol_group = false\n'
+        'dates = "days"\n[substances]\nbenzodiazepine = ["d"]\n'
+        '[tables.patients]\nfile = "patients.csv"\n[tables.urine]\nfile = "urine.csv"\n'
+        '[endpoint.relapse]\nsources = ["urine"]\n'
+        'origin = { at = "confirmed_abstinence", negatives = 2, after = "enrolment" }\n'
+    )
+    result = run(str(tmp_path), "--spells", "--format", form)
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    assert "001" not in result.stdout
+
+
 def test_every_fault_at_once():
     text = (
         "id,from,until,event\n"

@@ -65,6 +65,8 @@ def _value(value: Any) -> Value:
 
 def worded(table: Table) -> Table:
     """Return a listing as readers want it: heads in words, numbers short, p as usual."""
+    if not table.rows:
+        return table
     places = [place for place, name in enumerate(table.header) if name.startswith("p_")]
     by_name = dict(table.columns)
     kept = [
