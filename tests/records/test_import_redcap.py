@@ -252,6 +252,20 @@ def test_a_record_may_be_known_by_another_field(given):
     assert rows_of(given.into / "visits.csv")[0]["patient_id"] == "Patient 001"
 
 
+def test_one_box_of_a_checkbox_is_a_field(given):
+    given.edit("map.toml", 'age = "age"', 'cannabis = { field = "urine_found____4" }')
+    small(given, row(consent_date="2020-01-01"), urine(urine_found____4="1"))
+    given.run()
+    assert rows_of(given.into / "patients.csv")[0]["cannabis"] == "Checked"
+
+
+def test_a_data_access_group_is_a_covariate(given):
+    given.edit("map.toml", 'age = "age"', 'group = "redcap_data_access_group"')
+    small(given, row(consent_date="2020-01-01", redcap_data_access_group="north"))
+    given.run()
+    assert rows_of(given.into / "patients.csv")[0]["group"] == "north"
+
+
 def test_only_some_records_are_patients(given):
     small(given, row(consent_date="2020-01-01", sex="1"), urine(),
           row("002", consent_date="2020-01-01", sex="2"),
@@ -422,6 +436,30 @@ def an_event_that_repeats(given):
                'assay = { field = "visit_recall", event = "week_arm_1" }')  # fmt: skip
 
 
+def a_repeat_of_another_form(given):
+    given.edit("map.toml", 'recall_days = "visit_recall"', 'recall_days = "fill_days"')
+
+
+def all_boxes_where_one_is_wanted(given):
+    given.edit("map.toml", 'age = "age"', 'found = "urine_found"')
+
+
+def a_name_that_is_taken(given):
+    given.edit("map.toml", 'age = "age"', 'Site = "age"')
+
+
+def days_added_to_a_number(given):
+    given.edit("map.toml", 'age = "age"', 'age = { field = "age", plus_days = 2 }')
+
+
+def boxes_of_a_patient(given):
+    given.edit("map.toml", 'age = "age"', 'age = { ticked = "a" }')
+
+
+def a_filter_by_a_choice_that_is_none(given):
+    given.edit("map.toml", 'urine_taken = ["1"]', 'urine_taken = ["yes"]')
+
+
 def a_dictionary_that_is_none(given):
     given.write("dictionary.csv", "a,b\n1,2\n")
 
@@ -467,6 +505,12 @@ def a_map_that_is_no_toml(given):
         (no_source, "map.toml", "treatment = {", "one of field, value"),
         (a_form_that_feeds_nothing, "map.toml", "[[visits]]", "at least one field of its form"),
         (an_event_that_repeats, "map.toml", "assay = {", "several candidates"),
+        (a_repeat_of_another_form, "map.toml", "recall_days = ", "the form fill repeats"),
+        (all_boxes_where_one_is_wanted, "map.toml", "found = ", "each of its boxes"),
+        (a_name_that_is_taken, "map.toml", "Site = ", "is taken"),
+        (days_added_to_a_number, "map.toml", "age = ", "plus_days is for"),
+        (boxes_of_a_patient, "map.toml", "age = ", "ticked is for"),
+        (a_filter_by_a_choice_that_is_none, "map.toml", "where = ", "choice of urine_taken"),
         (a_dictionary_that_is_none, "dictionary.csv", 1, "data dictionary"),
         (a_field_twice_in_the_dictionary, "dictionary.csv", None, "once in the dictionary"),
         (no_map, "map.toml", None, "must exist"),

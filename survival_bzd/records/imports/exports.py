@@ -47,7 +47,10 @@ def _delimiter(path: Path) -> str:
 
 
 def _fields(header: str, mark: str) -> list[str]:
-    return next(csv.reader(io.StringIO(header), delimiter=mark), [])
+    try:
+        return next(csv.reader(io.StringIO(header, newline=""), delimiter=mark), [])
+    except csv.Error:
+        return []  # Reading says where the quotes are wrong.
 
 
 def refuse(faults: list[Fault]) -> None:

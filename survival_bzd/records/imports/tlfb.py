@@ -49,7 +49,7 @@ class Calendar(Declared):
     always : the substance of every cell.
     from, to : columns of the period asked about.
     interview, window_days : instead, a column, and how many days before it were asked about.
-    includes_interview : whether the last of these days is that of the interview.
+    includes_interview : whether the last of these days, and day 1, is that of the interview.
     codes : substance = [what stands in the cells, ...].
     separator : between the substances of one cell.
     no_use, not_assessed : what else stands in the cells.
@@ -239,6 +239,10 @@ def _shape_faults(reading: _Reading) -> Iterator[Fault]:
         rule = "which days were asked about must be known: a day that is not there is no day free"
         remedy = "Name the columns from and to, or interview and window_days (or --window DAYS)."
         yield reading.map.fault(rule, remedy, ("calendar",))
+    if calendar.window_days is not None and (calendar.interview is None or calendar.to is not None):
+        rule = "window_days counts back from interview, and takes the place of from and to"
+        remedy = "Name the column interview, and take from and to out; or take window_days out."
+        yield reading.map.fault(rule, remedy, ("calendar", "window_days"))
     theirs = [*calendar.no_use, *calendar.not_assessed]
     theirs += [code for codes in calendar.codes.values() for code in codes]
     for code in sorted({code for code in theirs if theirs.count(code) > 1}):
@@ -451,7 +455,8 @@ def _window_faults(engine: Engine, reading: _Reading) -> Iterator[Fault]:
     for line, patient, value in engine.rows(
         f"SELECT c.line, c.patient, {_written('c.day', form)} FROM cell AS c "
         "LEFT JOIN window_asked AS w ON w.patient = c.patient AND c.day BETWEEN w.from_day AND "
-        "w.to_day WHERE w.patient IS NULL AND (c.token <> '') ORDER BY c.line, c.day"
+        "w.to_day WHERE w.patient IS NULL AND c.token <> '' AND c.said <> 'not_assessed' "
+        "ORDER BY c.line, c.day"
     ):
         yield Fault(
             rule="a day of the calendar must lie in a period asked about",

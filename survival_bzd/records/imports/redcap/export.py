@@ -177,3 +177,23 @@ def event_faults(engine: Engine, project: RedcapProject) -> Iterator[Fault]:
             rule = "the event repeats, so that there are several candidates for one value"
             remedy = "Take the field from an event that does not repeat."
             yield project.file.fault(rule, remedy, path, event, section=place)
+    yield from _repeat_faults(engine, project)
+
+
+def _repeat_faults(engine: Engine, project: RedcapProject) -> Iterator[Fault]:
+    """Name fields of another instrument that repeats: nobody could say which repeat is meant."""
+    repeated = set(
+        engine.rows("SELECT DISTINCT instrument, event FROM export WHERE instrument <> ''")
+    )
+    for table, place, block in project.map.blocks:
+        for name, cell in block.cells().items():
+            form = project.column(cell.field or "").form
+            events = [cell.event] if cell.event else block.events
+            if form in ("", block.form) and not cell.event:
+                continue
+            if any(f == form and (not events or event in events) for f, event in repeated):
+                yield project.file.fault(
+                    f"the form {form} repeats, so that there are several candidates for one value",
+                    "Take a field of the same form, or of one that does not repeat.",
+                    (table, name), cell.field, section=place,
+                )  # fmt: skip

@@ -188,14 +188,45 @@ def _meaning_faults(checked: RedcapMap) -> Iterator[Fault]:
                 'Name that field: where = { collected = ["1"] }.',
                 (table, boxes[0]), section=place,
             )  # fmt: skip
+    yield from _patient_faults(checked)
     for name in checked.project.undated:
         if name not in TABLES:
             rule = f"a table is one of {', '.join(TABLES)}"
             yield checked.file.fault(rule, "Correct the name.", ("redcap", "undated"), name)
 
 
-def _cell_faults(column: Column, cell: Cell) -> Iterator[tuple[str, str, str | None]]:
+def _patient_faults(checked: RedcapMap) -> Iterator[Fault]:
+    """Name covariates that cannot be told from other columns, and cells that say too much."""
+    file, patients = checked.file, checked.patients
+    taken = {name: name for name in TAKEN}
+    for name, cell in patients.covariates.items():
+        at = ("patients", "covariates", name)
+        if taken.setdefault(name.lower(), name) != name or name in TAKEN:
+            rule = f"the name `{taken[name.lower()]}` is taken, whatever its capitals"
+            yield file.fault(rule, "Give it another name.", at, name)
+        for rule, remedy, value in _cell_faults(Column(name, "name"), cell, covariate=True):
+            yield file.fault(rule, remedy, at, value)
+    if patients.enrolled is not None:
+        for rule, remedy, value in _cell_faults(Column("enrolled", "day"), patients.enrolled):
+            yield file.fault(rule, remedy, ("patients", "enrolled"), value)
+
+
+TAKEN = ("patient_id", "enrolled", "record", "line", "source_line")
+"""Names that a covariate cannot have."""
+
+
+def _cell_faults(
+    column: Column, cell: Cell, *, covariate: bool = False
+) -> Iterator[tuple[str, str, str | None]]:
     """Yield (rule, remedy, value) of what a cell cannot say of its column."""
+    of_patients = covariate or column.name == "enrolled"
+    for holds, key, where in (
+        (cell.plus_days and column.kind != "day", "plus_days", "a column of dates"),
+        (cell.kind is not None and not covariate, "kind", "a covariate"),
+        (of_patients and (cell.ticked or cell.unticked), "ticked", "a section of a table"),
+    ):
+        if holds:
+            yield f"{key} is for {where}", "Take it out.", None
     if column.kind != "code":
         if cell.codes:
             rule = f"{column.name} has no codes"

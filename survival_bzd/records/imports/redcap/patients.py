@@ -29,7 +29,7 @@ def make_patients(engine: Engine, project: RedcapProject) -> None:
         engine.execute("ALTER TABLE made_patients DROP v_patient_id")
     for number, (name, codes) in enumerate(project.map.patients.where.items()):
         _only_value(engine, project, f"where_{number}", Cell(field=name, names={}),
-                    Column(name, "code"))  # fmt: skip
+                    Column(name, "name"))  # fmt: skip
         listed = ", ".join(map(literal, codes))
         engine.execute(f"DELETE FROM made_patients WHERE COALESCE(v_where_{number}, '') "
                        f"NOT IN ({listed})")  # fmt: skip

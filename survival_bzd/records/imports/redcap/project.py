@@ -9,6 +9,7 @@ from survival_bzd.errors import Fault
 from survival_bzd.records.imports.maps import MapFile, alike
 from survival_bzd.records.imports.redcap.dictionary import Dictionary, RedcapField
 from survival_bzd.records.imports.redcap.mapping import Block, Cell, RedcapMap
+from survival_bzd.records.schema import TABLES
 from survival_bzd.records.text_table import TextTable, named
 
 KEYS: Mapping[str, str] = {
@@ -160,11 +161,43 @@ def map_faults(project: RedcapProject) -> Iterator[Fault]:
                 " For another identifier: [redcap] patient_id."
             )
             yield project.file.fault(rule, remedy, path, name, section=place)
+    yield from _checkbox_faults(project)
     for table, place, block in project.map.blocks:
         yield from _block_faults(project, table, place, block)
+        for name, codes in block.where.items():
+            gate = Cell(field=name, empty=codes)
+            yield from _choice_map_faults(project, (table, "where"), place, gate)
+    for name, codes in project.map.patients.where.items():
+        gate = Cell(field=name, empty=codes)
+        yield from _choice_map_faults(project, ("patients", "where"), None, gate)
     for name, cell in project.patient_cells().items():
         at = ("patients",) if name == "enrolled" else ("patients", "covariates")
         yield from _choice_map_faults(project, (*at, name), None, cell)
+
+
+def _checkbox_faults(project: RedcapProject) -> Iterator[Fault]:
+    """Name places that take one value, and are given all the boxes of a checkbox."""
+    rows = {
+        ((table, column), place)
+        for table, place, block in project.map.blocks
+        if (found := boxed_column(project, block)) is not None
+        for column in (found[0],)
+        if found[1].form == block.form and block.cells()[column].event is None
+    }
+    for path, place, name in project.mentioned():
+        known = project.dictionary.fields.get(name)
+        if known is None or not known.is_checkbox:
+            continue
+        kinds = {c.name: c.kind for c in TABLES.get(path[0], ())}
+        if (path, place) in rows and kinds[path[1]] == "name":
+            continue
+        if any(known.box(code) in project.header for code in known.choices):
+            boxes = ", ".join(known.box(code) for code in known.choices)
+            yield project.file.fault(
+                "a checkbox has a value for each of its boxes; only a column of names of its own "
+                "form can take them all, once in a section",
+                f"Name one box: {boxes}.", path, name, section=place,
+            )  # fmt: skip
 
 
 def _is_exported(project: RedcapProject, name: str) -> bool:
