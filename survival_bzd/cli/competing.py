@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--weight", metavar="C", help="Column of case weights.")
 @click.option("--unit", default="days", show_default=True, help="Unit of the times.")
 @click.option("--delimiter", default=",", help="Between the fields of a CSV file.")
+@options.adtte
 @options.endpoint
 @options.by
 @click.option(
@@ -84,7 +85,8 @@ def cif(
 ) -> None:  # fmt: skip
     """Cumulative incidence where several events compete, Gray's test, and a model of one cause.
 
-    DATA is a study folder whose endpoint names competing events, or a file of rows.
+    DATA is a study folder whose endpoint names competing events, or a file of rows; of an ADTTE
+    file --paramcd names the parameters that compete.
     """
     from survival_bzd.estimate import aalen_johansen, gray_test
     from survival_bzd.report.incidence import incidence_document, incidence_tables

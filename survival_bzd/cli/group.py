@@ -47,8 +47,9 @@ def main(quiet: bool) -> None:
 
     From follow-up records to time-to-relapse data, relapse-free curves, hazards and the paper.
 
-    DATA is a study folder, the name of a supplied study, or a CSV or Parquet file of time-to-event
-    rows with --time and --event; - reads CSV from standard input.
+    DATA is a study folder, the name of a supplied study, a file of time-to-event rows (CSV,
+    Parquet, Excel, SAS, Stata, Dataset-JSON) with --time and --event, or an ADTTE file with
+    --paramcd; - reads CSV from standard input.
 
     Exit status: 0 done, 1 a check said no, 2 wrong usage, 3 bad input.
     """

@@ -34,6 +34,13 @@ output = stacked(
     click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
                  help="Write the result here instead of to standard output."),
 )  # fmt: skip
+adtte = stacked(
+    click.option("--paramcd", metavar="CODE", help="Parameter of an ADTTE file, which needs no "
+                 "--time and --event; several that compete as A,B."),
+    click.option("--first-day", type=click.IntRange(0, 1), default=0, show_default=True,
+                 help="AVAL of the day of origin in an ADTTE file: 1 where AVAL is "
+                 "ADT - STARTDT + 1."),
+)  # fmt: skip
 rows = stacked(
     click.option("--time", "time_column", metavar="C", help="Column of the follow-up time."),
     click.option("--event", "event_column", metavar="C", help="Column of the event: 1 or 0."),
@@ -42,6 +49,7 @@ rows = stacked(
     click.option("--weight", metavar="C", help="Column of case weights."),
     click.option("--unit", default="days", show_default=True, help="Unit of the times."),
     click.option("--delimiter", default=",", help="Between the fields of a CSV file."),
+    adtte,
     endpoint,
 )
 bounds = stacked(
@@ -55,6 +63,7 @@ interval_rows = stacked(
     click.option("--weight", metavar="C", help="Column of case weights."),
     click.option("--unit", default="days", show_default=True, help="Unit of the times."),
     click.option("--delimiter", default=",", help="Between the fields of a CSV file."),
+    adtte,
     endpoint,
 )
 by = click.option("--by", metavar="C", help="Column of the groups.")

@@ -72,6 +72,7 @@ def left_out_rows(rows: int) -> str:
 
 _ROW_OPTIONS = (
     "time_column", "event_column", "event_is", "entry", "weight", "lower_column", "upper_column",
+    "paramcd",
 )  # fmt: skip
 
 
@@ -80,14 +81,51 @@ def _load_file(
 ) -> Loaded:
     from survival_bzd.study import load_rows
 
-    columns = _columns(data, given)
     if len(given["delimiter"]) != 1:
         raise click.UsageError("--delimiter is a single character.")
     if given["endpoint"] is not None:
         raise click.UsageError("--endpoint is for a study folder.")
-    source: Path | IO[bytes] = sys.stdin.buffer if data == "-" else Path(data)
     name = "standard input" if data == "-" else data
+    whole: Path | bytes = Path(data)
+    if not any(given.get(key) for key in _COLUMNS):
+        whole = sys.stdin.buffer.read() if data == "-" else whole
+        if (loaded := _load_adtte(whole, given, name, labels, formula)) is not None:
+            return loaded
+    elif given.get("paramcd") is not None:
+        raise click.UsageError("--paramcd is for an ADTTE file, without --time and --event.")
+    columns = _columns(data, given)
+    source: Path | IO[bytes] = sys.stdin.buffer if data == "-" else Path(data)
     return load_rows(source, columns, name=name, labels=labels, formula=formula)
+
+
+_COLUMNS = ("time_column", "event_column", "lower_column", "upper_column")
+
+
+def _load_adtte(
+    source: Path | bytes, given: dict[str, Any], name: str, labels: tuple[str, ...],
+    formula: str | None,
+) -> Loaded | None:  # fmt: skip
+    """Read an ADTTE file; None where the file is none and none was asked for."""
+    from survival_bzd.endpoint import AdtteChoice, is_adtte
+    from survival_bzd.study import load_adtte
+
+    asked = given.get("paramcd")
+    if "paramcd" not in given or not (asked or is_adtte(source, name, given["delimiter"])):
+        return None
+    wrong = [f"--{key.replace('_', '-')}" for key in ("event_is", "entry", "weight")
+             if given.get(key) is not None]  # fmt: skip
+    if wrong:
+        raise click.UsageError(f"{', '.join(wrong)}: not for an ADTTE file, which says it itself.")
+    codes = tuple(code.strip() for code in (asked or "").split(",") if code.strip())
+    if len(codes) > 1 and not given.get("competing"):
+        raise click.UsageError("One --paramcd; several that compete are for cif.")
+    context = click.get_current_context()
+    said = context.get_parameter_source("unit") is click.core.ParameterSource.COMMANDLINE
+    choice = AdtteChoice(
+        paramcd=codes, unit=given["unit"] if said else None, first_day=given["first_day"],
+        delimiter=given["delimiter"],
+    )  # fmt: skip
+    return load_adtte(source, choice, name=name, labels=labels, formula=formula)
 
 
 def _columns(data: str, given: dict[str, Any]) -> RowsDeclaration | IntervalRowsDeclaration:

@@ -53,20 +53,30 @@ def check(data: str, endpoint: str | None, form: str, output: Path | None) -> No
 @click.option("--conflicts", is_flag=True, help="The statements that contradict each other.")
 @click.option("--flow", is_flag=True, help="What became of everybody enrolled.")
 @click.option("--emit-sql", is_flag=True, help="The SQL that ran, for an auditor.")
+@click.option(
+    "--adtte",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write CDISC ADTTE, by the ending as .csv, .xpt or .json (Dataset-JSON).",
+)
 @options.output
 def derive(
     data: str, endpoint: str | None, patient: str | None, conflicts: bool, flow: bool,
-    emit_sql: bool, form: str, output: Path | None,
+    emit_sql: bool, adtte: Path | None, form: str, output: Path | None,
 ) -> None:  # fmt: skip
     """Derive the time-to-event data of a STUDY, each patient with the record that decided."""
     from survival_bzd.report.listings import listing
-    from survival_bzd.study import derivation_sql, derived, open_study
+    from survival_bzd.study import derivation_sql, derived, export_adtte, open_study
 
     if sum((patient is not None, conflicts, flow)) > 1:
         raise click.UsageError("Take one of --trace, --conflicts and --flow.")
     study = open_study(study_folder(data), endpoint)
     if emit_sql:
         deliver(derivation_sql(study), output)
+        return
+    if adtte is not None:
+        for path in export_adtte(study, adtte):
+            click.echo(path)
         return
     part: Part = (
         "trace" if patient else "conflicts" if conflicts else "flow" if flow else "patients"

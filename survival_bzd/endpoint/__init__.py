@@ -1,5 +1,7 @@
 """Evidence becomes time-to-event data, by declared rules, with a trace for every patient."""
 
+from survival_bzd.endpoint.adtte import Adtte, adtte_of, write_adtte
+from survival_bzd.endpoint.adtte_rows import AdtteChoice, is_adtte, read_adtte
 from survival_bzd.endpoint.censoring import CENSOR_CODES, censor_codes
 from survival_bzd.endpoint.declaration import Endpoint, declare
 from survival_bzd.endpoint.derive import (
@@ -20,6 +22,8 @@ from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
 
 __all__ = [
     "CENSOR_CODES",
+    "Adtte",
+    "AdtteChoice",
     "Endpoint",
     "Flow",
     "FlowLeaf",
@@ -29,13 +33,16 @@ __all__ = [
     "Spells",
     "Story",
     "TimeToEvent",
+    "adtte_of",
     "censor_codes",
     "conflicts",
     "counts",
     "declare",
     "derive",
     "enrolled_covariates",
+    "is_adtte",
     "observed_follow_up",
+    "read_adtte",
     "read_interval_rows",
     "read_recurrent_rows",
     "read_rows",
@@ -43,4 +50,5 @@ __all__ = [
     "sql",
     "story",
     "trace",
+    "write_adtte",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -294,9 +294,11 @@ def _events(
     cells: NDArray[np.object_], columns: RowsDeclaration, lines: NDArray[np.int64], name: str
 ) -> tuple[NDArray[np.float64], list[Fault]]:
     """Return 1 for the event, or the code of a cause, 0 for censored, NaN where missing."""
+    written = dict.fromkeys(cells)
+    if columns.event.upper() == "CNSR" and columns.event_is not in ("0", "0.0"):
+        return np.zeros(cells.size), list(filter(None, [_wrong_column((), (), columns, name)]))
     if columns.competing:
         return _causes(cells, columns.event, lines, name)
-    written = dict.fromkeys(cells)
     if columns.event_is is not None:
         codes = {
             code: np.nan if code in MISSING else float(code == columns.event_is) for code in written
@@ -314,20 +316,56 @@ def _events(
             ]
         return np.array([codes[cell] for cell in cells], dtype=np.float64), []
     codes = {code: EVENTS.get(code, np.nan) for code in written}
-    unknown = {code for code in written if code not in EVENTS and code not in MISSING}
+    unknown = [code for code in written if code not in EVENTS and code not in MISSING]
+    values = np.array([codes[cell] for cell in cells], dtype=np.float64)
+    if (fault := _wrong_column(written, unknown, columns, name)) is not None:
+        first = int(np.flatnonzero(np.isin(cells, unknown))[0])
+        return values, [replace(fault, line=int(lines[first]), value=str(cells[first]))]
     faults = [
         Fault(
             rule="an event must be 1 (the event) or 0 (censored), or true or false",
-            remedy="R's 1/2 coding and CDISC's CNSR are not guessed at: "
-            "name the event's code with --event-is (event_is in study.toml).",
+            remedy="Correct it, or name the event's code with --event-is (event_is in study.toml).",
             file=name,
             line=int(lines[row]),
             column=columns.event,
             value=str(cells[row]),
         )
-        for row in np.flatnonzero(np.isin(cells, list(unknown)))
+        for row in np.flatnonzero(np.isin(cells, unknown))
     ]
-    return np.array([codes[cell] for cell in cells], dtype=np.float64), faults
+    return values, faults
+
+
+def _wrong_column(
+    written: Iterable[str], unknown: Sequence[str], columns: RowsDeclaration, name: str
+) -> Fault | None:
+    """Say once what is wrong with a whole column: it is CNSR, holds times, or is coded 1 and 2."""
+    numbers = {code.removesuffix(".0") for code in written if code not in MISSING}
+    if columns.event.upper() == "CNSR":
+        rule = "CNSR is no event: it is 0 for the event, and 1, 2, ... for the ways of censoring"
+        remedy = (
+            "Leave --time and --event out, which reads an ADTTE file as one (with --paramcd), or "
+            "give --event-is 0."
+        )
+    elif unknown and numbers <= {"1", "2"}:
+        rule = "an event must be 1 or 0; which of 1 and 2 is the event is not guessed at"
+        remedy = "Name the event's code: --event-is 2 (event_is in study.toml) where 1 is censored."
+    elif unknown and len(numbers) > MOST_CODES and all(map(_is_number, numbers)):
+        rule = f"an event must be 1 or 0; this column holds {len(numbers)} numbers, as times would"
+        remedy = "Name the column of the event; that of the time is another."
+    else:
+        return None
+    return Fault(rule=rule, remedy=remedy, file=name, column=columns.event)
+
+
+MOST_CODES = 9
+"""With more numbers than this a column is not one of codes."""
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False
 
 
 MOST_CAUSES = 100

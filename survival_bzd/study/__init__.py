@@ -8,7 +8,8 @@ Read this file first, then the modules it calls, in this order:
 - `report` makes curves, tables, figures, numbers and prose of them;
 - `publishing` puts the files in place and says in a manifest what they were made from.
 
-`loading` and `listing` are the same first steps for the other commands.
+`loading` and `listing` are the same first steps for the other commands; `exchange` is ADTTE, out
+and in.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from survival_bzd.report import Artefact, artefacts, compile_manuscript, default_manuscript
+from survival_bzd.study.exchange import export_adtte, load_adtte
 from survival_bzd.study.listing import derivation_sql, derived, summary
 from survival_bzd.study.loading import Loaded, load, load_rows
 from survival_bzd.study.opening import Study, open_study, time_to_event
@@ -49,7 +51,9 @@ __all__ = [
     "counts_in_dates",
     "derivation_sql",
     "derived",
+    "export_adtte",
     "load",
+    "load_adtte",
     "load_recurrences",
     "load_recurrent_rows",
     "load_rows",

@@ -47,7 +47,7 @@ def test_codings_of_an_event_that_say_what_they_mean(yes, no):
 
 
 def test_one_and_two_are_not_guessed_at():
-    assert refused("t,e\n5,1\n6,2\n7,1\n8,2\n") == [(3, "e", "2"), (5, "e", "2")]
+    assert refused("t,e\n5,1\n6,2\n7,1\n8,2\n") == [(3, "e", "2")]
     with pytest.raises(BadInput, match="not guessed at") as found:
         read("t,e\n5,2\n")
     assert "--event-is" in str(found.value)
