@@ -134,6 +134,21 @@ class Refill(Declared):
     grace_days: int = Field(ge=0)
 
 
+class DoseShare(Declared):
+    """A relapse is a dose of a share of the baseline or more, in a day's use or a fill.
+
+    `baseline` is the column of patients with the dose in mg. It is compared with mg of the drug in
+    the column `drug`, or with mg of diazepam under the named table of equivalents; without either,
+    one substance only may stand in the records.
+    """
+
+    rule: Literal["dose_share"]
+    share: float = Field(gt=0, allow_inf_nan=False)
+    baseline: str
+    drug: str | None = None
+    equivalents: str | None = None
+
+
 class Supply(Declared):
     """How long a fill lasts.
 
@@ -253,7 +268,8 @@ class Endpoint(Declared):
         Field(discriminator="at"),
     ]
     pattern: Annotated[
-        AnyUse | Consecutive | KOfN | UseDays | Weeks | Refill, Field(discriminator="rule")
+        AnyUse | Consecutive | KOfN | UseDays | Weeks | Refill | DoseShare,
+        Field(discriminator="rule"),
     ] = AnyUse(rule="any_use")
     sources: list[Source] = Field(min_length=1)
     conflict: Literal["use", "first"] = "use"
@@ -295,7 +311,7 @@ class Endpoint(Declared):
     @property
     def only_fills(self) -> bool:
         """Whether fills decide alone, so that their absence shows that there was no relapse."""
-        return isinstance(self.pattern, Refill) and self.sources == ["fills"]
+        return isinstance(self.pattern, Refill | DoseShare) and self.sources == ["fills"]
 
 
 def declare(study: StudyDeclaration, name: str) -> tuple[Endpoint | None, list[Fault]]:
@@ -369,6 +385,7 @@ def _misfits(study: StudyDeclaration, endpoint: Endpoint) -> Iterator[tuple[str,
     yield from _missing_columns(study, endpoint)
     yield from _idle_fills(endpoint)
     yield from _unknown_washouts(study, endpoint)
+    yield from _unknown_equivalents(endpoint)
     yield from _odd_values(study, endpoint)
 
 
@@ -396,12 +413,15 @@ def _idle_fills(endpoint: Endpoint) -> Iterator[tuple[str, str, str, str]]:
     origin, pattern = endpoint.origin, endpoint.pattern
     stops = isinstance(origin, Discontinuation)
     refill = isinstance(pattern, Refill)
-    if "fills" in endpoint.sources and not (stops or refill):
+    by_dose = isinstance(pattern, DoseShare)
+    if by_dose and not {"use_days", "fills"} & {*endpoint.sources}:
+        yield "pattern", pattern.rule, "it needs use_days or fills among the sources", "List one."
+    if "fills" in endpoint.sources and not (stops or refill or by_dose):
         yield (
             "sources",
             "fills",
-            "a fill is possession and no use: it counts with the pattern refill or the origin "
-            "discontinuation",
+            "a fill is possession and no use: it counts with the patterns refill and dose_share, "
+            "or the origin discontinuation",
             'Write pattern = { rule = "refill", grace_days = 30 }, or take fills out.',
         )
     if (stops or refill) and "fills" not in endpoint.sources:
@@ -429,6 +449,30 @@ def _idle_fills(endpoint: Endpoint) -> Iterator[tuple[str, str, str, str]]:
             endpoint.missing.rule,
             "where fills are the only source there is no silence",
             'Write missing = { rule = "ignore" }.',
+        )
+
+
+def _unknown_equivalents(endpoint: Endpoint) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a table of equivalents that does not exist, or that nothing is left to do for."""
+    pattern = endpoint.pattern
+    if not isinstance(pattern, DoseShare) or pattern.equivalents is None:
+        return
+    from survival_bzd.records.substances import dictionary
+
+    tables = dictionary().tables
+    if pattern.equivalents not in tables:
+        yield (
+            "pattern",
+            pattern.equivalents,
+            f"a table of equivalents is one of {', '.join(tables)}; they are never averaged",
+            "Name one of them.",
+        )
+    if pattern.drug is not None:
+        yield (
+            "pattern",
+            f"drug = {pattern.drug}, equivalents = {pattern.equivalents}",
+            "the baseline is in mg of one drug or in mg of diazepam",
+            "Take one of them out.",
         )
 
 
@@ -480,6 +524,10 @@ def _missing_columns(
         wanted.append(("entry", endpoint.entry.column, "date"))
     if endpoint.washout_by is not None:
         wanted.append(("washout_by", endpoint.washout_by, "text"))
+    if isinstance(endpoint.pattern, DoseShare):
+        wanted.append(("pattern", endpoint.pattern.baseline, "number"))
+        if endpoint.pattern.drug is not None:
+            wanted.append(("pattern", endpoint.pattern.drug, "text"))
     for key, column, kind in wanted:
         if (column, kind) != ("enrolled", "date") and covariates.get(column) != kind:
             yield (

@@ -17,6 +17,7 @@ from survival_bzd.endpoint.declaration import (
     OTHER,
     Consecutive,
     Discontinuation,
+    DoseShare,
     Endpoint,
     KOfN,
     MissingAs,
@@ -25,6 +26,7 @@ from survival_bzd.endpoint.declaration import (
     UseDays,
     Weeks,
 )
+from survival_bzd.endpoint.dose import diazepam_factors
 from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
 from survival_bzd.endpoint.washout import washouts
 from survival_bzd.records import Evidence
@@ -42,6 +44,7 @@ STEPS = (
     "relevant",
     "counted",
     "possession",
+    "dose",
     "assessed_day",
     "origin",
     "later",
@@ -158,6 +161,7 @@ def _steps(endpoint: Endpoint) -> list[str]:
     needed = {
         "gap": isinstance(endpoint.missing, MissingAs),
         "possession": endpoint.grace_days is not None,
+        "dose": isinstance(endpoint.pattern, DoseShare),
     }
     return [step for step in STEPS if needed.get(step, True)]
 
@@ -233,6 +237,8 @@ def context_of(evidence: Evidence, endpoint: Endpoint) -> dict[str, Any]:
         "or_days": getattr(endpoint.pattern, "or_days", None),
         "missing_week": getattr(endpoint.pattern, "missing_week", None),
         "fills_count": isinstance(endpoint.pattern, Refill),
+        "dose": endpoint.pattern if isinstance(endpoint.pattern, DoseShare) else None,
+        "equivalents": diazepam_factors(evidence, endpoint),
         "fills_only": endpoint.only_fills,
         "grace_days": endpoint.grace_days,
         "stops_by_fills": endpoint.grace_days is not None,

@@ -150,6 +150,13 @@ def _weeks(rule: Mapping[str, object]) -> str:
     return f"{rule.get('weeks')} consecutive weeks with use ({missing}){either}"
 
 
+def _dose_share(rule: Mapping[str, object]) -> str:
+    """Say what dose is a relapse."""
+    table = rule.get("equivalents")
+    under = f", in mg of diazepam under the table {table}" if table else ""
+    return f"a daily dose of at least {rule.get('share')} of the baseline dose{under},"
+
+
 def _discontinuation(rule: Mapping[str, object]) -> str:
     """Say when possession stopped, by the fills."""
     stopped = f"{rule.get('grace_days')} consecutive days without supply from any fill"
@@ -169,6 +176,7 @@ def _pattern(endpoint: EndpointFacts) -> str:
         "k_of_n": f"{rule.get('k')} positives among {rule.get('n')} assessed days in a row",
         "use_days": f"{rule.get('days')} days of use within {rule.get('within_days')} days",
         "weeks": _weeks(rule),
+        "dose_share": _dose_share(rule),
         "refill": "a prescription fill"
         + ("" if endpoint.sources == ("fills",) else ", or evidence of use by another source,"),
     }

@@ -114,7 +114,7 @@ interval_of AS (
     LEFT JOIN (
         SELECT patient_id, MAX(known_on) AS last_known
         FROM relevant
-        WHERE verdict IN ('use', 'no_use'{{ ", 'possession'" if fills_count }})
+        WHERE verdict IN ('use', 'no_use'{{ ", 'possession'" if fills_count or dose }})
         GROUP BY patient_id
     ) AS ever ON ever.patient_id = decided.patient_id
 )
@@ -130,7 +130,8 @@ SELECT
         WHEN 'relapse' THEN ended.detected_day
         WHEN 'gap' THEN ended.gap_day
         WHEN 'competing' THEN ended.competing_day
-        ELSE COALESCE(ended.last_spoken, ended.origin_day)
+        ELSE CASE WHEN ended.last_spoken > ended.last_free_day THEN ended.last_spoken
+            ELSE ended.last_free_day END
     END AS decided_on,
     CASE ended.decision
         WHEN 'relapse' THEN COALESCE(relapse.file, free.file, ended.origin_file)

@@ -1,6 +1,7 @@
 {# The counted statements after the origin. A specimen that is positive inside the washout is not
    assessed, nor are its negatives: it does not show the patient free. It is carry-over where the same
-   analyte was positive before, with no negative since. #}
+   analyte was positive before, with no negative since. Where a share of the baseline dose decides,
+   use is what reaches it, a smaller dose of the calendar is none, and use without a dose says nothing. #}
 {% set rules = washout_windows | default([]) %}
 {% set name = 'patients.' ~ (washout_by | name) if washout_by else 'counted.subject' %}
 {% set window %}
@@ -13,9 +14,28 @@ CASE
 {%- else %}{{ washout_days }}{% endif %}
 {% endset %}
 WITH after_origin AS (
-    SELECT counted.*, origin.origin_day
+    {% if dose %}
+    SELECT
+        counted.statement_id, counted.patient_id, counted.source, counted.source_rank,
+        CASE
+            WHEN counted.source = 'fills' AND dose.reaches = 1 THEN 'use'
+            WHEN counted.source = 'use_days' AND dose.reaches = 1 THEN counted.verdict
+            WHEN counted.source = 'use_days' AND dose.reaches = 0 THEN 'no_use'
+            WHEN counted.source = 'use_days' OR counted.verdict = 'use' THEN 'not_assessed'
+            ELSE counted.verdict
+        END AS verdict,
+        CASE WHEN counted.source = 'use_days' AND counted.verdict = 'use' AND dose.reaches = 0
+            THEN 1 ELSE 0 END AS below,
+        counted.from_day, counted.to_day, counted.known_on, counted.subject, origin.origin_day
     FROM counted
     JOIN origin ON origin.patient_id = counted.patient_id AND counted.to_day > origin.origin_day
+    LEFT JOIN dose ON dose.patient_id = counted.patient_id AND dose.source = counted.source
+        AND dose.day = counted.to_day
+    {% else %}
+    SELECT counted.*, 0 AS below, origin.origin_day
+    FROM counted
+    JOIN origin ON origin.patient_id = counted.patient_id AND counted.to_day > origin.origin_day
+    {% endif %}
 ),
 {% if washes %}
 specimen AS (
@@ -59,7 +79,7 @@ washed AS (
     SELECT
         after_origin.statement_id, after_origin.patient_id, after_origin.source,
         after_origin.source_rank, after_origin.verdict, after_origin.from_day,
-        after_origin.to_day, after_origin.known_on,
+        after_origin.to_day, after_origin.known_on, after_origin.below,
         {% if washes %}
         CASE WHEN {{ 'positive.carried = 1' if washout_positives == 'carry_over' else 'positive.carried IS NOT NULL' }}
             THEN 1 ELSE 0 END AS washed_out,
@@ -77,5 +97,5 @@ SELECT
     statement_id, patient_id, source, source_rank,
     CASE WHEN washed_out = 1 OR (verdict = 'no_use' AND MAX(washed_out) OVER (
         PARTITION BY patient_id, source, to_day) = 1) THEN 'not_assessed' ELSE verdict END AS verdict,
-    washed_out, carry_over, from_day, to_day, known_on
+    washed_out, carry_over, below, from_day, to_day, known_on
 FROM washed

@@ -20,6 +20,7 @@ SELECT
         WHEN later.verdict = 'not_assessed' THEN 'not assessed'
         WHEN statement.statement_id = decided.pattern_statement AND decided.decision = 'relapse' THEN 'relapse'
         WHEN counted.to_day > decided.decided_on THEN 'after'
+        WHEN later.below = 1 AND later_day.used = 0 THEN 'below the share'
         WHEN later.verdict = 'possession' THEN 'possession'
         WHEN CASE later.verdict WHEN 'use' THEN 1 ELSE 0 END <> later_day.used THEN 'overruled'
         WHEN later.verdict = 'use' THEN 'use'
