@@ -48,6 +48,7 @@ from survival_bzd.estimate.kaplan_meier import (
 )
 from survival_bzd.estimate.log_rank import LogRank, logrank
 from survival_bzd.estimate.max_combo import MaxCombo, max_combo
+from survival_bzd.estimate.mixed_model import MeanCourse, MixedModel, mixed_model
 from survival_bzd.estimate.nelson_aalen import NelsonAalen, nelson_aalen
 from survival_bzd.estimate.pairwise import PairwiseLogRank, holm, pairwise_logrank
 from survival_bzd.estimate.parametric_model.fit import parametric
@@ -91,6 +92,15 @@ from survival_bzd.estimate.restricted_mean import (
 from survival_bzd.estimate.smoothed_hazard import SmoothedHazard, smoothed_hazard
 from survival_bzd.estimate.survival_difference import SurvivalDifference, survival_difference
 from survival_bzd.estimate.trend import LogRankTrend, logrank_trend
+from survival_bzd.estimate.worsening import (
+    SignificantChange,
+    Worsening,
+    WorseningOnAny,
+    reliable_change,
+    threshold_change,
+    worsening,
+    worsening_on_any,
+)
 
 __all__ = [
     "PARAMETRIC_MODELS",
@@ -122,6 +132,8 @@ __all__ = [
     "LogRankTrend",
     "MaxCombo",
     "MeanCount",
+    "MeanCourse",
+    "MixedModel",
     "NelsonAalen",
     "PairwiseLogRank",
     "ParametricAt",
@@ -136,6 +148,7 @@ __all__ = [
     "RestrictedMeanDifference",
     "RestrictedMeanRatio",
     "RiskTable",
+    "SignificantChange",
     "SimulatedPower",
     "SmoothedHazard",
     "StateOccupancy",
@@ -144,6 +157,8 @@ __all__ = [
     "Test",
     "TimeInState",
     "TrialPlan",
+    "Worsening",
+    "WorseningOnAny",
     "aalen_johansen",
     "andersen_gill",
     "baseline_hazard",
@@ -173,6 +188,7 @@ __all__ = [
     "logrank_trend",
     "max_combo",
     "mean_count",
+    "mixed_model",
     "multi_state",
     "nelson_aalen",
     "npmle",
@@ -183,6 +199,7 @@ __all__ = [
     "pool",
     "prentice_williams_peterson",
     "proportion",
+    "reliable_change",
     "restricted_mean",
     "restricted_mean_difference",
     "restricted_mean_ratio",
@@ -191,5 +208,8 @@ __all__ = [
     "simulate_power",
     "smoothed_hazard",
     "survival_difference",
+    "threshold_change",
     "time_in_state",
+    "worsening",
+    "worsening_on_any",
 ]
