@@ -14,6 +14,7 @@ from survival_bzd.cli import (
     substances,
     supplied,
     trace,
+    worsening,
 )
 from survival_bzd.cli.group import main
 
@@ -32,4 +33,5 @@ __all__ = [
     "substances",
     "supplied",
     "trace",
+    "worsening",
 ]

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from survival_bzd.report.figures import Figure
     from survival_bzd.report.table import Table
     from survival_bzd.study import Study
+
+DRAWN = ("pdf", "svg", "png")
+"""The forms of a figure."""
 
 MESSAGE_AFTER = 1.0
 """Seconds that a command may be silent before it says what it is doing."""
@@ -45,6 +49,21 @@ def deliver(text: str, output: Path | None) -> None:
     temporary = output.with_name(f".{output.name}.partial")
     temporary.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
     temporary.replace(output)
+
+
+def drawable(figure: Path | None) -> None:
+    """Refuse a figure's file whose ending says no form that a figure has."""
+    if figure is not None and figure.suffix.lower().lstrip(".") not in DRAWN:
+        raise click.UsageError("--figure is the name of a .pdf, .svg or .png file.")
+
+
+def deliver_figure(figure: Figure, path: Path, words: str) -> None:
+    """Write a figure in the form that the file's ending says, by way of a temporary name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_bytes(getattr(figure, path.suffix.lower().lstrip(".")))
+    temporary.replace(path)
+    say(f"{path}: {words}")
 
 
 def print_result(

@@ -8,10 +8,8 @@ import click
 
 from survival_bzd.cli import options
 from survival_bzd.cli.group import main
-from survival_bzd.cli.printing import deliver, print_result, say
+from survival_bzd.cli.printing import deliver, deliver_figure, drawable, print_result
 from survival_bzd.cli.reading import study_folder
-
-DRAWN = ("pdf", "svg", "png")
 
 
 @main.command()
@@ -33,8 +31,7 @@ def trace(
     from survival_bzd.report.story import story_document, story_tables, story_text
     from survival_bzd.study import counts_in_dates, open_study, story_of
 
-    if figure is not None and figure.suffix.lower().lstrip(".") not in DRAWN:
-        raise click.UsageError("--figure is the name of a .pdf, .svg or .png file.")
+    drawable(figure)
     study = open_study(study_folder(data), endpoint)
     told = story_of(study, patient)
     in_dates = counts_in_dates(study)
@@ -43,11 +40,7 @@ def trace(
 
         synthetic = study.declaration.study.synthetic
         drawn = story_figure(told, size=study.paper.size, synthetic=synthetic, in_dates=in_dates)
-        figure.parent.mkdir(parents=True, exist_ok=True)
-        temporary = figure.with_name(f".{figure.name}.partial")
-        temporary.write_bytes(getattr(drawn, figure.suffix.lower().lstrip(".")))
-        temporary.replace(figure)
-        say(f"{figure}: the story as a figure")
+        deliver_figure(drawn, figure, "the story as a figure")
     if form == "table":
         card = study.declaration.study
         text = story_text(told, study=card.name, synthetic=card.synthetic, in_dates=in_dates)

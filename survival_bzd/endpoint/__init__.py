@@ -1,5 +1,14 @@
 """Evidence becomes time-to-event data, by declared rules, with a trace for every patient."""
 
+from survival_bzd.endpoint.acute_phase import (
+    DEPRESCRIBED,
+    AcutePhase,
+    ScaleRule,
+    Scores,
+    WorseningRules,
+    acute_phase,
+    declare_worsening,
+)
 from survival_bzd.endpoint.adtte import Adtte, adtte_of, write_adtte
 from survival_bzd.endpoint.adtte_rows import AdtteChoice, is_adtte, read_adtte
 from survival_bzd.endpoint.censoring import CENSOR_CODES, censor_codes
@@ -22,6 +31,8 @@ from survival_bzd.endpoint.time_to_event import Flow, FlowLeaf, TimeToEvent
 
 __all__ = [
     "CENSOR_CODES",
+    "DEPRESCRIBED",
+    "AcutePhase",
     "Adtte",
     "AdtteChoice",
     "Endpoint",
@@ -30,14 +41,19 @@ __all__ = [
     "Recurrences",
     "RecurrentRows",
     "Rows",
+    "ScaleRule",
+    "Scores",
     "Spells",
     "Story",
     "TimeToEvent",
+    "WorseningRules",
+    "acute_phase",
     "adtte_of",
     "censor_codes",
     "conflicts",
     "counts",
     "declare",
+    "declare_worsening",
     "derive",
     "enrolled_covariates",
     "is_adtte",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from survival_bzd.report import Artefact, artefacts, compile_manuscript, default_manuscript
+from survival_bzd.study.acute_phase import acute_results
 from survival_bzd.study.exchange import export_adtte, load_adtte
 from survival_bzd.study.listing import derivation_sql, derived, summary
 from survival_bzd.study.loading import Loaded, load, load_rows
@@ -48,6 +49,7 @@ __all__ = [
     "LoadedRecurrences",
     "Study",
     "VisitSchedule",
+    "acute_results",
     "counts_in_dates",
     "derivation_sql",
     "derived",

@@ -9,7 +9,15 @@ from typing import Any
 
 from pydantic import Field
 
-from survival_bzd.endpoint import Endpoint, TimeToEvent, declare, derive, read_rows
+from survival_bzd.endpoint import (
+    Endpoint,
+    TimeToEvent,
+    WorseningRules,
+    declare,
+    declare_worsening,
+    derive,
+    read_rows,
+)
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.records import Evidence, Records, evidence, examine
 from survival_bzd.records.declaration import (
@@ -55,6 +63,7 @@ class Study:
     records : its tables; None for a study of time-to-event rows.
     endpoint : the endpoint in use; None for rows.
     paper : what its paper holds.
+    worsening : the rules of the acute phase; None where there are none.
     """
 
     folder: Path
@@ -62,6 +71,7 @@ class Study:
     records: Records | None
     endpoint: Endpoint | None
     paper: PaperDeclaration
+    worsening: WorseningRules | None = None
 
 
 def open_study(folder: Path, endpoint: str | None = None) -> Study:
@@ -85,6 +95,8 @@ def open_study(folder: Path, endpoint: str | None = None) -> Study:
         PaperDeclaration, declaration.paper, text=declaration.text, at=("paper",)
     )
     faults += problems
+    worsening, problems = declare_worsening(declaration, records)
+    faults += problems
     declared: Endpoint | None = None
     if records is not None:
         for known in declaration.endpoint:
@@ -99,7 +111,7 @@ def open_study(folder: Path, endpoint: str | None = None) -> Study:
         faults += _paper_faults(declaration, paper)
     if faults or paper is None:
         raise BadInput(faults)
-    study = Study(folder, declaration, records, declared, paper)
+    study = Study(folder, declaration, records, declared, paper, worsening)
     if records is None:
         time_to_event(study)
     return study
