@@ -307,6 +307,14 @@ def test_what_is_refused_is_told_with_file_line_and_remedy(
     assert line is None or fault.line == line
 
 
+@pytest.mark.parametrize("section", ["study", "calendar", "endpoint"])
+@pytest.mark.parametrize("value", ["3", "[]", "'x'", "[[1]]"])
+def test_a_section_that_is_none_is_told(given, section, value):
+    rest = "".join(part for part in (CARD, SMALL) if f"[{section}]" not in part)
+    faults = given.faults("id,first,d1\n1,2020-01-01,0\n", f"{section} = {value}\n{rest}")
+    assert ("map.toml", section) in {(fault.file, fault.column) for fault in faults}
+
+
 def test_a_map_to_fill_in_lists_the_columns(given):
     (given.folder / "calendar.csv").write_text("who;when;what\n", encoding="utf-8")
     text = scaffold_calendar_map(given.folder / "calendar.csv")

@@ -37,12 +37,14 @@ class MapFile:
     ) -> tuple[Model | None, list[Fault]]:
         """Check the section of a key against its model."""
         written = self.written.get(key, default or {})
+        if not isinstance(written, Mapping):
+            return None, [self._no_section((key,))]
         return self._checked(model, written, self.text, (key,), 0)
 
     def sections(self, model: type[Model], key: str) -> tuple[list[Model], list[Fault]]:
         """Check every `[[key]]` against its model; one that cannot be used is left out."""
         found = self.written.get(key, [])
-        if not isinstance(found, Sequence) or isinstance(found, str):
+        if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
             rule = "the section may stand more than once, and is written in two brackets"
             return [], [self.fault(rule, f"Write [[{key}]].", (key,))]
         kept, faults = [], []
@@ -53,6 +55,9 @@ class MapFile:
             kept += [section] if section is not None else []
             faults += problems
         return kept, faults
+
+    def _no_section(self, path: Sequence[str]) -> Fault:
+        return self.fault("it must be a section of keys", f"Write [{path[0]}].", path)
 
     def _checked(
         self, model: type[Model], written: Any, text: str, at: tuple[str, ...], skipped: int
@@ -82,10 +87,15 @@ class MapFile:
             column=".".join(path), value=value,
         )  # fmt: skip
 
-    def unknown_sections(self, known: Iterable[str]) -> list[Fault]:
-        """Name the sections that the map must not have."""
+    def unknown_sections(self, known: Sequence[str], copied: Sequence[str] = ()) -> list[Fault]:
+        """Name the sections that the map must not have, and those to be copied that are none."""
         rule = f"the sections of a map are {', '.join(known)}"
-        return [
+        plain = [
+            self._no_section((key,))
+            for key, value in self.written.items()
+            if key in copied and not isinstance(value, Mapping)
+        ]
+        return plain + [
             self.fault(rule, f"Correct its name{alike(key, known)}, or take it out.", (key,), key)
             for key in self.written
             if key not in set(known)
@@ -115,5 +125,8 @@ def read_map(path: Path) -> MapFile:
 
 def alike(name: str, known: Iterable[str]) -> str:
     """Suggest the names that look like one, for a remedy."""
-    near = difflib.get_close_matches(name, list(known), n=3)
+    near = [
+        one if one.isprintable() else repr(one)
+        for one in difflib.get_close_matches(name, list(known), n=3)
+    ]
     return f" (do you mean {' or '.join(near)}?)" if near else ""

@@ -194,7 +194,7 @@ def _form_of(study: Path) -> str:
 
 def _checked(file: MapFile, text: TextTable, window_days: int | None, *, adds: bool) -> _Reading:
     """Check the map by itself and against the header of the calendar."""
-    faults = file.unknown_sections(("calendar",) if adds else ("calendar", *COPIED))
+    faults = file.unknown_sections(("calendar",) if adds else ("calendar", *COPIED), COPIED)
     found, problems = file.section(Calendar, "calendar")
     refuse([*faults, *problems])
     calendar = found or Calendar(layout="long", patient_id="")

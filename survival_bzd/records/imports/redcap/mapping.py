@@ -147,7 +147,7 @@ def check_map(file: MapFile) -> RedcapMap:
     BadInput
         With every problem of it.
     """
-    faults = file.unknown_sections((*COPIED, "redcap", "patients", *BLOCKS))
+    faults = file.unknown_sections((*COPIED, "redcap", "patients", *BLOCKS), COPIED)
     project, problems = file.section(Project, "redcap")
     faults += problems
     patients, problems = file.section(Patients, "patients")
