@@ -3,6 +3,7 @@
 from survival_bzd.cli import (
     competing,
     curves,
+    endpoints,
     imports,
     intervals,
     parametric,
@@ -21,6 +22,7 @@ from survival_bzd.cli.group import main
 __all__ = [
     "competing",
     "curves",
+    "endpoints",
     "imports",
     "intervals",
     "main",

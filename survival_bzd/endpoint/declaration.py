@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from survival_bzd.endpoint.library import definitions
 from survival_bzd.errors import Fault
 from survival_bzd.records.declaration import (
     DECLARATION,
@@ -233,6 +234,7 @@ class Endpoint(Declared):
 
     Attributes
     ----------
+    definition : the published definition whose keys it has, but for those that are written.
     label : what the endpoint is called in figures and prose.
     substances : classes of `[substances]` that count; by default all but `NOT_COUNTED`, and with
         the dictionary all but ``z_drug`` too.
@@ -256,6 +258,7 @@ class Endpoint(Declared):
     horizons_months : where the curve is reported.
     """
 
+    definition: str | None = None
     label: str = Field(default="Relapse", min_length=1)
     substances: list[str] = Field(default_factory=list)
     origin: Annotated[
@@ -326,8 +329,9 @@ def declare(study: StudyDeclaration, name: str) -> tuple[Endpoint | None, list[F
                 value=name,
             )
         ]
-    written: dict[str, Any] = study.endpoint[name]
-    endpoint, faults = validate(Endpoint, written, text=study.text, at=at)
+    written, faults = _defined(study, name)
+    endpoint, problems = validate(Endpoint, written, text=study.text, at=at)
+    faults += problems
     if endpoint is None:
         return None, faults
     faults += [
@@ -347,6 +351,27 @@ def declare(study: StudyDeclaration, name: str) -> tuple[Endpoint | None, list[F
         grace = endpoint.origin.model_copy(update={"grace_days": endpoint.grace_days})
         endpoint = endpoint.model_copy(update={"origin": grace})
     return endpoint, faults
+
+
+def _defined(study: StudyDeclaration, name: str) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the keys of an endpoint: those of its published definition, where others are not."""
+    written: dict[str, Any] = study.endpoint[name]
+    chosen = written.get("definition")
+    if not isinstance(chosen, str):
+        return written, []
+    known = definitions()
+    if chosen in known:
+        return {**known[chosen].endpoint, **written}, []
+    at = ("endpoint", name, "definition")
+    fault = Fault(
+        rule=f"a published definition is one of {', '.join(known)}",
+        remedy="Name one of them (`survival-bzd endpoints` explains them), or take it out.",
+        file=DECLARATION,
+        column=".".join(at),
+        value=chosen,
+        line=line_of(study.text, at),
+    )
+    return {key: value for key, value in written.items() if key != "definition"}, [fault]
 
 
 def _counted_classes(study: StudyDeclaration) -> list[str]:
