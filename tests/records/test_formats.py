@@ -11,8 +11,10 @@ import pandas as pd
 import pyreadstat
 import pytest
 
+from survival_bzd.endpoint import read_rows
 from survival_bzd.errors import BadInput
 from survival_bzd.records import read_study
+from survival_bzd.records.declaration import RowsDeclaration
 from survival_bzd.records.formats import read_table
 from survival_bzd.study import open_study, time_to_event
 
@@ -324,3 +326,16 @@ def test_two_tables_of_a_workbook_each_name_their_sheet(tmp_path):
     workbook(tmp_path / "study.xlsx", ["patient_id"], ["001"])
     with pytest.raises(BadInput, match="a sheet is one table"):
         read_study(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "dta", "xpt"])
+def test_a_file_of_rows_may_be_of_any_format(tmp_path, ending):
+    frame = pd.DataFrame({"T": [5.0, 7.5, 9.0], "E": [1.0, 0.0, 1.0]})
+    path = tmp_path / f"rows.{ending}"
+    if ending == "xlsx":
+        workbook(path, list(frame.columns), *frame.values.tolist())
+    else:
+        {"dta": pyreadstat.write_dta, "xpt": pyreadstat.write_xport}[ending](frame, path)
+    declared = RowsDeclaration(file="rows.csv", time="T", event="E")
+    tte = read_rows(path, declared, name=path.name).tte
+    assert (list(tte.time), list(tte.event)) == ([5, 7.5, 9], [1, 0, 1])

@@ -132,7 +132,7 @@ def endpoint_of_the_cohort(folder):
     text = (folder / "study.toml").read_text()
     ours = (SUPPLIED / "study.toml").read_text()
     begin = ours.index("[endpoint.relapse]")
-    declared = ours[begin : ours.index("[paper]", begin)]
+    declared = ours[begin : ours.index("\n[", begin)] + "\n"
     theirs = text.index("[endpoint.relapse]")
     after = text.index("[[provenance]]", theirs)
     (folder / "study.toml").write_text(text[:theirs] + declared + text[after:])
@@ -349,12 +349,32 @@ def test_other_domains_are_listed(tmp_path):
     assert became(done, "AE") == {("", "not used: no domain that is read here"): 3}
 
 
+def test_a_split_domain_is_one(tmp_path):
+    screen = SCREEN | {"DOMAIN": "LB", "LBSTRESC": "POSITIVE"}
+    parts = {"LBA": [screen | {"LBDTC": "2020-02-01"}], "LBB": [screen | {"LBDTC": "2020-02-08"}]}
+    done, tables = imported(tmp_path, parts)
+    assert became(done, "LB") == {("BNZDZPN", "urine"): 2}
+    assert rows(tables["urine"], "date", "source_line") == [("2020-02-01", ""), ("2020-02-08", "")]
+
+
+def test_a_qualifier_becomes_a_covariate_and_has_one_value(tmp_path):
+    supp = {"USUBJID": "1", "RDOMAIN": "DM", "QNAM": "ENROLLED", "QVAL": "yes"}
+    _, tables = imported(tmp_path, {"SUPPDM": [supp, supp | {"QNAM": "DOSE", "QVAL": "7.5"}]})
+    assert rows(tables["patients"], "dm_enrolled", "dose") == [("yes", "7.5")]
+    frames = {"DM": pd.DataFrame(DM["DM"]), "SUPPDM": pd.DataFrame([supp, supp | {"QVAL": "no"}])}
+    with pytest.raises(BadInput, match="must have one value"):
+        import_sdtm(write(frames, tmp_path / "two", "csv"), tmp_path / "else")
+
+
 def test_what_the_folder_lacks_is_named(tmp_path):
     with pytest.raises(BadInput, match="must have the domain DM"):
         import_sdtm(write({"EX": pd.DataFrame([{"USUBJID": "1"}])}, tmp_path / "a", "csv"),
                     tmp_path / "study")  # fmt: skip
     with pytest.raises(BadInput, match="a subject must stand in DM"):
         imported(tmp_path, {"LB": [SCREEN | {"USUBJID": "2", "LBDTC": "", "LBSTRESC": ""}]})
+    none = write({"DM": pd.DataFrame(DM["DM"])[:0]}, tmp_path / "none", "csv")
+    with pytest.raises(BadInput, match="a row for every subject"):
+        import_sdtm(none, tmp_path / "study")
     folder = write({"DM": pd.DataFrame(DM["DM"])}, tmp_path / "b", "csv")
     write({"DM": pd.DataFrame(DM["DM"])}, folder, "json")
     with pytest.raises(BadInput, match="a domain must be there once"):

@@ -36,7 +36,7 @@ from survival_bzd.records.imports.folder import (
 )
 from survival_bzd.records.imports.sdtm_domains import COVARIATES, DOMAINS, Target
 from survival_bzd.records.loading import load_text
-from survival_bzd.records.schema import TABLES
+from survival_bzd.records.schema import OWN_PATIENT_COLUMNS, TABLES
 from survival_bzd.records.substances import Match, match
 
 PACKAGE = "survival_bzd.records"
@@ -123,7 +123,8 @@ def import_sdtm(
     _classify(engine, found, classes or {}, notes)
     for domain in DOMAINS:
         engine.run(PACKAGE, f"sdtm_{domain.name.lower()}")
-    refuse([*_strangers(engine, found), *_date_faults(engine, found, partial)])
+    refuse([*_strangers(engine, found), *_two_values(engine),
+            *_date_faults(engine, found, partial)])  # fmt: skip
     covariates = _covariates(engine)
     tables = {
         target.table: _imported(engine, found, target, covariates, partial)
@@ -231,6 +232,12 @@ def _twice(paths: list[Path]) -> Iterator[Fault]:
 def _missing_variables(
     found: _Files, headers: Mapping[str, set[str]], source: Path
 ) -> Iterator[Fault]:
+    if "DM" in found.domains and not found.rows["DM"]:
+        yield Fault(
+            rule="the domain DM must have a row for every subject; it has none",
+            remedy="Export it again.",
+            file=found.domains["DM"][0],
+        )
     if "DM" not in found.domains:
         yield Fault(
             rule="the folder must have the domain DM, which says who was enrolled",
@@ -296,6 +303,21 @@ def _strangers(engine: Engine, found: _Files) -> Iterator[Fault]:
                 remedy="Export DM with everybody, or correct the identifier.",
                 file=file, line=line, column="USUBJID", value=subject,
             )  # fmt: skip
+
+
+def _two_values(engine: Engine) -> Iterator[Fault]:
+    """Name qualifiers of a subject that say two things."""
+    query = (
+        "SELECT USUBJID, QNAM, MIN(file), MAX(line), STRING_AGG(DISTINCT QVAL, ', ' ORDER BY QVAL) "
+        "FROM SUPPDM WHERE QVAL <> '' GROUP BY USUBJID, QNAM HAVING COUNT(DISTINCT QVAL) > 1 "
+        "ORDER BY 4"
+    )
+    for subject, name, file, line, values in engine.rows(query):
+        yield Fault(
+            rule="a qualifier of a subject must have one value",
+            remedy="Take the wrong one out, or give the two different names (QNAM).",
+            file=file, line=line, column=name, patient=subject, value=values,
+        )  # fmt: skip
 
 
 def _date_faults(engine: Engine, found: _Files, partial: Partial | None) -> Iterator[Fault]:
@@ -383,9 +405,13 @@ def _covariates(engine: Engine) -> dict[str, str]:
         f"SELECT USUBJID, {literal(name.lower())} AS name, {quoted(name)} AS value FROM DM"
         for name in COVARIATES
     )
+    names = (*OWN_PATIENT_COLUMNS, "enrolled_imputed", "source", SOURCE_LINE, "source_row",
+             *(name.lower() for name in COVARIATES))  # fmt: skip
+    taken = ", ".join(map(literal, names))
     engine.execute(
         f"CREATE TABLE covariate AS SELECT USUBJID, name, MIN(value) AS value FROM ({own} "
-        "UNION ALL SELECT USUBJID, LOWER(QNAM), QVAL FROM SUPPDM) AS c "
+        f"UNION ALL SELECT USUBJID, CASE WHEN LOWER(QNAM) IN ({taken}) THEN 'dm_' ELSE '' END "
+        "|| LOWER(QNAM), QVAL FROM SUPPDM) AS c "
         "WHERE value <> '' GROUP BY ALL"
     )
     numeric = "BOOL_AND(regexp_matches(value, '^[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?$'))"
