@@ -134,7 +134,7 @@ class Studies:
 
     folder: Path
     substances: str = SUBSTANCES
-    opened: list[Evidence] = field(default_factory=list)
+    opened: list[Evidence] = field(default_factory=list, repr=False)
     place: Iterator[int] = field(default_factory=count)
 
     def write(self, given: Mapping[str, Any]) -> Path:

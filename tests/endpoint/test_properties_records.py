@@ -53,6 +53,11 @@ def with_scores(folder, rng, tables):
     return folder
 
 
+def filled(row, header):
+    """The row with as many cells as its header: further columns are empty."""
+    return row + "," * (header.count(",") - row.count(","))
+
+
 def rewritten(folder, change):
     """Rewrite the files of a study: `change(table, header, rows)` returns rows of text."""
     for path in sorted(folder.glob("*.csv")):
@@ -196,7 +201,7 @@ def test_a_patient_that_stands_twice_is_an_error(studies, rng):
     patient = rng.choice(sorted(tables["patients"]))
 
     def doubled(table, header, rows):
-        twin = [f"{patient},0,," if rng.random() < 0.5 else row for row in rows
+        twin = [filled(f"{patient},0", header) if rng.random() < 0.5 else row for row in rows
                 if row.split(",")[0] == patient]  # fmt: skip
         return [*rows, *twin] if table == "patients" else rows
 
@@ -263,11 +268,13 @@ def test_a_positive_of_any_source_before_a_patients_time_never_lengthens_it(stud
     studies.close()
     tables, rules = random_study(rng)
     rules.pop("entry", None)
+    if rules["origin"]["at"] == "first_negative":  # a use between its negatives makes them none
+        rules["origin"]["negatives"] = 1
     if rules["missing"]["rule"] != "ignore":  # a positive that completes no pattern ends a silence
         rules["pattern"] = {"rule": "any_use"}
     one, other = (studies.write({**tables, **rules}) for _ in range(2))
     expected = results(derive(one))
-    said = {"visits": "attended,yes,", "urine": "zolpidem,positive", "use_days": "zolpidem,"}
+    said = {"visits": "attended,yes", "urine": "zolpidem,positive", "use_days": "zolpidem"}
     source = rng.choice(sorted(said.keys() & {*rules["sources"]}))
     added = [
         f"{patient},{int(row[5]) + rng.randint(1, ceil(row[0]) - 1)},{said[source]}"
@@ -278,7 +285,9 @@ def test_a_positive_of_any_source_before_a_patients_time_never_lengthens_it(stud
     added = [row for row in added if int(row.split(",")[1]) <= over.get(row.split(",")[0], inf)]
 
     def more(table, header, rows):
-        return [*rows, *added] if table == source else rows
+        if table != source:
+            return rows
+        return [*rows, *(filled(row, header) for row in added)]
 
     found = results(derive(rewritten(other, more)))
     assert found.keys() == expected.keys()
