@@ -111,3 +111,44 @@ def test_a_study_names_its_causes():
     wrong = CliRunner().invoke(main, [*by_name[:-1], "stroke"])
     assert wrong.exit_code == 3
     assert "relapse, death" in wrong.output
+
+
+def test_nobody_with_an_event(run):
+    result = run("--at", "4", "--format", "json", rows="t,e\n3,0\n5,0\n")
+    assert result.exit_code == 0, result.output
+    (curve,) = json.loads(result.stdout)["curves"]
+    assert (curve["cause"], curve["events"]) == (1, 0)
+    assert (curve["at"][0]["incidence"], curve["at"][0]["lower"]) == (0, None)
+    assert "no event of this cause" in curve["at"][0]["reasons"]["lower"]
+
+
+FEW = "t,e,x\n3,1,1\n4,0,2\n5,0,3\n6,2,1\n7,1,5\n"
+
+
+def test_what_is_advised_can_be_done(run):
+    options = ["--at", "4", "--formula", "x", "--method"]
+    advised = "Firth's penalised likelihood"
+    assert advised in run(*options, "cause-specific", rows=FEW).stdout
+    firth = run(*options, "cause-specific", "--penalty", "firth", rows=FEW)
+    assert firth.exit_code == 0, firth.output
+    assert "Firth" in firth.stdout
+    finegray = run(*options, "finegray", rows=FEW)
+    assert "Only 2 events per coefficient: estimates are biased away from 0.\n" in finegray.stdout
+    assert advised not in finegray.stdout
+    assert run(*options, "crr", "--penalty", "firth", rows=FEW).exit_code == 2
+
+
+def test_one_event_is_not_events(run):
+    options = ["--at", "4", "--formula", "x", "--cause", "2"]
+    assert "Only 1 event per coefficient" in run(*options, rows=FEW).stdout
+
+
+def test_a_range_in_the_help_has_numbers():
+    assert "None" not in CliRunner().invoke(main, ["cif", "--help"]).stdout
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_end_of_follow_up_without_anybody_left_warns_of_nothing(run):
+    rows = "t,e,x,late\n2,2,1,\n3,1,4,1\n4,0,2,\n5,1,3,2\n5,0,2,\n6,1,1,5\n7,1,2,5\n"
+    result = run("--formula", "x", "--method", "finegray", "--entry", "late", rows=rows)
+    assert result.exit_code == 0, result.output

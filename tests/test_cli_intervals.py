@@ -116,3 +116,8 @@ def test_wrong_usage(rows, arguments, words):
     result = run(rows, *arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_without_times_the_limits_of_the_median_are_explained(rows):
+    told = run(rows, "--lower", "l", "--upper", "u", "--resamples", "20").stdout
+    assert "Limits of the median (95%): percentiles of 20 curves of resampled patients" in told

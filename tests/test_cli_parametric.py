@@ -84,3 +84,24 @@ def test_bounds_of_intervals():
     refused = CliRunner().invoke(main, [*command, "--entry", "l"], input=rows)
     assert refused.exit_code == 2
     assert "--entry" in refused.stderr
+
+
+@pytest.mark.parametrize("rows", ["5,9\n", "1,3\n1,3\n1,3\n", "1,3\n2,4\n2,\n"])
+def test_a_likelihood_that_only_rises_has_no_numbers(tmp_path, rows):
+    file = tmp_path / "rows.csv"
+    file.write_text("l,u\n" + rows)
+    options = ["--lower", "l", "--upper", "u", "--format", "json"]
+    result = CliRunner().invoke(main, ["parametric", str(file), *options])
+    assert result.exit_code == 0, result.output
+    for fit in json.loads(result.stdout)["fits"]:
+        for one in fit["parameters"]:
+            assert one["estimate"] is None or one["std_error"] < 100, fit["model"]
+
+
+def test_a_rate_of_0_has_no_limits(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("l,u\n1,2\n1,2\n5,6\n5,6\n")
+    options = ["--lower", "l", "--upper", "u", "--models", "piecewise"]
+    told = CliRunner().invoke(main, ["parametric", str(file), *options]).stdout
+    assert "the rate of a window goes to 0" in told
+    assert "inf" not in told

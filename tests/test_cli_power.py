@@ -110,3 +110,19 @@ def test_wrong_arguments(wrong, status, said):
 
 def test_no_difference_cannot_be_planned():
     assert "not 1" in run("--hazard-ratio", "1", status=3).stderr
+
+
+def test_a_study_too_large_to_simulate_is_told():
+    rare = ["--hazard-ratio", ".5", "--relapse-hazard", "1e-9", "--follow-up", "12"]
+    result = run(*rare, status=3)
+    assert "more than 10,000,000 patients cannot be simulated" in result.output
+    assert "--simulations 0" in result.output
+
+
+def test_limits_of_a_power_lie_between_0_and_1():
+    given = ["--hazard-ratio", ".3", "--relapse-hazard", ".15", "--follow-up", "24"]
+    power = document(*given, "--n", "400", "--simulations", "20")["simulation"]["continuous"]
+    assert (power["power"], power["upper"]) == (1, 1)
+    # Wilson: n / (n + z^2).
+    assert abs(power["lower"] - 20 / (20 + 1.959963984540054**2)) < 1e-12
+    assert "Plan more patients" in run(*given, "--power", ".01", status=3).output

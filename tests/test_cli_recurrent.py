@@ -220,3 +220,43 @@ def test_a_study_of_rows_has_no_spells_and_a_wrong_column_is_named():
     assert result.exit_code == 3
     assert "evnt" in result.stderr
     assert "it has id, from, until, event" in result.stderr
+
+
+def test_the_model_counts_patients_and_is_called_by_its_name():
+    rows = "id,from,until,event,dose\na,,5,1,2\na,5,20,1,2\nb,,9,1,5\nb,9,25,0,5\nc,,30,0,1\n"
+    options = ["-", *COLUMNS, "--event", "event", "--at", "9", "--formula", "dose"]
+    for model, name in (
+        ("andersen-gill", "Andersen and Gill's model: dose"),
+        ("pwp-gap", "Prentice, Williams and Peterson's model in gap time: dose"),
+    ):
+        told = run(*options, "--model", model, text=rows).stdout
+        assert f"\n{name}\n" in told
+        assert "3 patients in 5 rows, 3 events;" in told
+    found = document(*options, text=rows)["model"]
+    assert (found["patients"], found["n"]) == (3, 5)
+    firth = run(*options, "--penalty", "firth", text=rows)
+    assert "Firth" in firth.stdout
+
+
+def test_nothing_follows_death():
+    rows = "id,from,until,event\na,,5,2\na,5,9,1\nb,,7,0\n"
+    result = run("-", *COLUMNS, "--event", "event", "--at", "5", text=rows)
+    assert result.exit_code == 3
+    assert "nothing may follow what ends the follow-up for good" in result.output
+    assert "line 3, patient a: 'line 2 ends it'" in result.output
+
+
+def test_where_everybody_has_had_as_many_there_are_no_limits():
+    rows = "id,from,until,event\na,,5,1\nb,,4,1\nb,4,9,0\n"
+    (curve,) = document("-", *COLUMNS, "--event", "event", "--at", "4,5", text=rows)["curves"]
+    assert curve["at"][0]["lower"] is not None
+    assert (curve["at"][1]["mean_count"], curve["at"][1]["lower"]) == (1, None)
+    assert "everybody has had as many" in curve["at"][1]["reasons"]["upper"]
+    assert "1.00 (NE)" in run("-", *COLUMNS, "--event", "event", "--at", "5", text=rows).stdout
+
+
+def test_cox_counts_the_patients_of_its_rows():
+    rows = "id,t,e,late,x\na,5,1,,1\na,9,0,5,2\nb,7,1,,4\nc,8,0,,3\nd,9,1,,2\n"
+    command = ["cox", "-", "--time", "t", "--event", "e", "--entry", "late", "--id", "id"]
+    told = CliRunner().invoke(main, [*command, "--formula", "x"], input=rows)
+    assert "4 patients in 5 rows, 3 events;" in told.stdout

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--rho",
-    type=options.Number(),
+    type=options.Number(-100, 100),
     default=0.0,
     show_default=True,
     help="Gray's test weights events by (1 - incidence)^rho.",
@@ -77,11 +77,19 @@ if TYPE_CHECKING:
     show_default=True,
     help="Fine and Gray as R's crr, or as R's finegray; or Cox, the other causes censored.",
 )
+@click.option(
+    "--penalty",
+    type=click.Choice(["none", "firth", "auto"]),
+    default="none",
+    show_default=True,
+    help="Of a cause-specific model: Firth's penalised likelihood; auto where events are few or a "
+    "term separates.",
+)
 @options.output
 def cif(
     data: str, by: str | None, strata: str | None, cluster: str | None, limits: str,
     variance: str, rho: float, level: float, at: tuple[float, ...], formula: str | None,
-    cause: str, method: str, form: str, output: Path | None, **given: Any,
+    cause: str, method: str, penalty: str, form: str, output: Path | None, **given: Any,
 ) -> None:  # fmt: skip
     """Cumulative incidence where several events compete, Gray's test, and a model of one cause.
 
@@ -91,6 +99,8 @@ def cif(
     from survival_bzd.estimate import aalen_johansen, gray_test
     from survival_bzd.report.incidence import incidence_document, incidence_tables
 
+    if penalty != "none" and (method != "cause-specific" or formula is None):
+        raise click.UsageError("--penalty is for --formula with --method cause-specific.")
     loaded = load(
         data, {**given, "event_is": None, "competing": True}, [by, strata, cluster], formula
     )
@@ -120,7 +130,8 @@ def cif(
     )
     tables = incidence_tables(curves, tests, at=times, warnings=warnings)
     if formula is not None:
-        fit = _fit(loaded, formula, _code(tte, cause), method, (strata, cluster, level))
+        how = (strata, cluster, level, penalty)
+        fit = _fit(loaded, formula, _code(tte, cause), method, how)
         for warning in () if shown else fit.warnings:
             say(f"Warning: {warning}")
         if fit.left_out:
@@ -155,12 +166,12 @@ def _code(tte: TimeToEvent, cause: str) -> int:
 
 def _fit(
     loaded: Loaded, formula: str, cause: int, method: str,
-    how: tuple[str | None, str | None, float],
+    how: tuple[str | None, str | None, float, str],
 ) -> FineGrayFit | CoxFit:  # fmt: skip
     """Fit the model that was asked for."""
     from survival_bzd.estimate import cause_specific_cox, fine_gray
 
-    strata, cluster, level = how
+    strata, cluster, level, penalty = how
     given: dict[str, Any] = {
         "cause": cause,
         "confidence": level,
@@ -168,7 +179,7 @@ def _fit(
         "cluster": loaded.labels[cluster] if cluster else None,
     }
     if method == "cause-specific":
-        return cause_specific_cox(loaded.tte, formula, **given)
+        return cause_specific_cox(loaded.tte, formula, penalty=penalty, **given)
     return fine_gray(loaded.tte, formula, method=method, **given)
 
 

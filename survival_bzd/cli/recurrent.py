@@ -24,6 +24,12 @@ _ROW_OPTIONS = {
     "weight": "--weight",
 }  # fmt: skip
 
+_MODELS = {
+    "andersen-gill": "Andersen and Gill's model",
+    "pwp-total": "Prentice, Williams and Peterson's model in total time",
+    "pwp-gap": "Prentice, Williams and Peterson's model in gap time",
+}
+
 
 @main.command()
 @options.data
@@ -63,12 +69,21 @@ _ROW_OPTIONS = {
     show_default=True,
     help="Andersen-Gill, or Prentice-Williams-Peterson in total or in gap time.",
 )
+@click.option(
+    "--penalty",
+    type=click.Choice(["none", "firth", "auto"]),
+    default="none",
+    show_default=True,
+    help="Of the model: Firth's penalised likelihood; auto where events are few or a term "
+    "separates.",
+)
 @click.option("--spells", is_flag=True, help="List the spells of a study with their records.")
 @options.level
 @options.output
 def recurrent(
     data: str, by: str | None, at: tuple[float, ...], tau: float | None, formula: str | None,
-    model: str, spells: bool, level: float, form: str, output: Path | None, **given: Any,
+    model: str, penalty: str, spells: bool, level: float, form: str, output: Path | None,
+    **given: Any,
 ) -> None:  # fmt: skip
     """Relapse that may come again: how often, who is free at a time, how long on average.
 
@@ -108,24 +123,31 @@ def recurrent(
     )
     tables = list(recurrent_tables(counts, curves, means, at=times))
     if formula is not None:
-        fit = _fit(loaded, formula, model, level)
+        fit, patients = _fit(loaded, formula, model, penalty, level)
         for warning in fit.warnings if output or form in ("csv", "json") else ():
             say(f"Warning: {warning}")
-        document["model"] = {"model": model, **cox_document(fit, left_out=fit.left_out)}
-        tables += cox_tables(fit)
+        document["model"] = {
+            "model": model, "patients": patients, **cox_document(fit, left_out=fit.left_out),
+        }  # fmt: skip
+        tables += cox_tables(fit, name=_MODELS[model], patients=patients)
     print_result(document, tables, form, output, loaded.study)
 
 
-def _fit(loaded: LoadedRecurrences, formula: str, model: str, level: float) -> CoxFit:
-    """Fit the model to the rows in which a relapse may come."""
+def _fit(
+    loaded: LoadedRecurrences, formula: str, model: str, penalty: str, level: float
+) -> tuple[CoxFit, int]:
+    """Fit the model to the rows in which a relapse may come; say how many patients they are of."""
     from survival_bzd.estimate import andersen_gill, prentice_williams_peterson
 
     rows = loaded.recurrences.counted.select(loaded.recurrences.at_risk)
     patient: Any = rows.patient_id
+    how: dict[str, Any] = {"penalty": penalty, "confidence": level}
     if model == "andersen-gill":
-        return andersen_gill(rows, formula, patient, confidence=level)
-    time = model.removeprefix("pwp-")
-    return prentice_williams_peterson(rows, formula, patient, time=time, confidence=level)
+        fit = andersen_gill(rows, formula, patient, **how)
+    else:
+        time = model.removeprefix("pwp-")
+        fit = prentice_williams_peterson(rows, formula, patient, time=time, **how)
+    return fit, len(set(patient[fit.problem.design.kept]))
 
 
 def _print_spells(loaded: LoadedRecurrences, form: str, output: Path | None) -> None:

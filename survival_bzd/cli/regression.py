@@ -117,7 +117,11 @@ def _fit(
         confidence=given["level"], **labels,
     )  # fmt: skip
     left_out = len(loaded.left_out) + fit.left_out
-    return fit, cox_document(fit, left_out=left_out), cox_tables(fit)
+    document, patients = cox_document(fit, left_out=left_out), None
+    if labels["patient"] is not None:
+        patients = len(set(labels["patient"][fit.problem.design.kept]))
+        document = {"patients": patients, **document}
+    return fit, document, cox_tables(fit, patients=patients)
 
 
 def _fit_intervals(

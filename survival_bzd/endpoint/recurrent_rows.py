@@ -220,6 +220,12 @@ class _Rows:
                               "above (the end for good, such as death)",
                               "Name the code of a relapse with --event-is, and that of the end for "
                               "good with --terminal.", str(self.cells[column][row]))  # fmt: skip
+        before, after = self.pairs()
+        ended = np.array([codes[cell] == 2 for cell in self.cells[column]], dtype=np.bool_)[before]
+        for one, other in zip(before[ended], after[ended], strict=True):
+            yield self._fault(other, column, "nothing may follow what ends the follow-up for good",
+                              "Leave the row out, or correct the code of the one before.",
+                              f"line {self.lines[one]} ends it")  # fmt: skip
 
     def _codes(self) -> dict[str, int | None]:
         """Return what each code in the column means: 0, 1, 2, or None where it means nothing."""

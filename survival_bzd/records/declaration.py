@@ -345,6 +345,13 @@ def load_declaration(folder: Path) -> tuple[StudyDeclaration, list[Fault]]:
             RowsDeclaration, sections.time_to_event, text=text, at=("time_to_event",)
         )
         faults += problems
+        if rows is not None and rows.competing and rows.event_is is not None:
+            place = ("time_to_event", "event_is")
+            faults.append(Fault(
+                rule="competing events are codes from 1 on, so no single one is the event",
+                remedy="Leave out event_is, or competing = true.", file=DECLARATION,
+                line=line_of(text, place), column=".".join(place), value=rows.event_is,
+            ))  # fmt: skip
     substances, problems = validate(
         SubstancesDeclaration, sections.substances, text=text, at=("substances",)
     )

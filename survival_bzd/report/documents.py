@@ -570,8 +570,14 @@ def chi_square_document(test: Test) -> Document:
     return json_object(values, dict.fromkeys(values, test.reason))
 
 
-def cox_tables(fit: CoxFit) -> tuple[Table, ...]:
-    """Write a Cox model as a table of hazard ratios."""
+def cox_tables(
+    fit: CoxFit, *, name: str = "Cox model", patients: int | None = None
+) -> tuple[Table, ...]:
+    """Write a Cox model as a table of hazard ratios.
+
+    `name` is what the model is called, `patients` how many there are where one may have several
+    rows.
+    """
     lines: list[dict[str, Value]] = [
         {
             "term": term,
@@ -591,16 +597,19 @@ def cox_tables(fit: CoxFit) -> tuple[Table, ...]:
     kind = FITS.get(fitted_by(fit), fitted_by(fit))
     ties = f" with ties after {FITS.get(fit.ties, fit.ties)}" if fit.penalty != "none" else ""
     overall = [one for one in fit.proportional_hazards if one.term == "GLOBAL"]
+    who = counted(fit.n, "patient")
+    if patients is not None:
+        who = f"{counted(patients, 'patient')} in {counted(fit.n, 'row')}"
     return (
         Table(
             key="cox",
-            title=f"Cox model: {fit.formula}",
+            title=f"{name}: {fit.formula}",
             header=("Term", "Coefficient", f"Hazard ratio ({level(fit.confidence)} CI)", "p"),
             rows=tuple(rows),
             align="lrrr",
             columns=columns_of(lines),
             notes=(
-                f"{counted(fit.n, 'patient')}, {counted(fit.n_events, 'event')}; {kind}{ties}; "
+                f"{who}, {counted(fit.n_events, 'event')}; {kind}{ties}; "
                 f"limits: {LIMITS.get(fit.limits, fit.limits)}"
                 f"{', robust' if fit.robust else ''}.",
                 *(_proportional(one.p_value) for one in overall),

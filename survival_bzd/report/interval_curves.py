@@ -206,6 +206,13 @@ def npmle_tables(
     notes = [_note(curve, by_group.get(curve.group)) for curve in curves]
     if test is not None:
         notes.append(note_of_test(test))
+    if not at:
+        notes.append(OPEN)
+    if limits:
+        one = limits[0]
+        of_what = "" if at else f" of the median ({level(one.confidence)})"
+        notes.append(f"Limits{of_what}: percentiles of {one.replicates:,} curves of resampled "
+                     f"patients, seed {one.seed}.")  # fmt: skip
     table = _at_table(curves, by_group, at, notes) if at else _support_table(curves, notes)
     return (table,)
 
@@ -224,10 +231,6 @@ def _at_table(
              for point in points]  # fmt: skip
     limited = next(iter(limits.values()), None)
     head = "Relapse-free, %" + ("" if limited is None else f" ({level(limited.confidence)} CI)")
-    further = () if limited is None else (
-        f"Limits: percentiles of {limited.replicates:,} curves of resampled patients, "
-        f"seed {limited.seed}.",
-    )  # fmt: skip
     return Table(
         key="npmle",
         title=f"Interval-censored curve: {curves[0].label}",
@@ -248,7 +251,7 @@ def _at_table(
         ),
         align="l" * grouped + "rrl",
         columns=columns_of(lines),
-        notes=(*notes, *further),
+        notes=tuple(notes),
     )
 
 
@@ -307,7 +310,7 @@ def _support_table(curves: Sequence[IntervalCurve], notes: Sequence[str]) -> Tab
         rows=tuple(rows),
         align="l" * grouped + "rrrr",
         columns=columns_of(lines),
-        notes=(*notes, OPEN),
+        notes=tuple(notes),
     )
 
 

@@ -32,6 +32,7 @@ _STATE = ("probability", "std_error", "lower", "upper")
 _MEAN = ("tau", "estimate", "std_error", "lower", "upper")
 
 NO_EVENT_YET = "no limits: nobody has had the event by then"
+ALL_ALIKE = "no limits: everybody has had as many, so the error is not estimable"
 CERTAIN = "no limits: the probability is 0 or 1"
 NO_STATES = "the rows name no states: give --state instead of --event"
 
@@ -114,7 +115,8 @@ def _count_at(curve: MeanCount, times: Sequence[float]) -> list[Document]:
 
 
 def _count(values: dict[str, float], reason: str = "") -> Document:
-    return json_object(values, dict.fromkeys(values, reason or NO_EVENT_YET))
+    none = NO_EVENT_YET if values["mean_count"] == 0 else ALL_ALIKE
+    return json_object(values, dict.fromkeys(values, reason or none))
 
 
 def _states(

@@ -189,5 +189,11 @@ def test_what_greenwood_cannot_answer_is_refused():
         aalen_johansen(tte, variance="greenwood")
     with pytest.raises(BadInput, match="clusters"):
         aalen_johansen(TimeToEvent([1, 2], [1, 2]), variance="greenwood", cluster=[1, 1])
-    with pytest.raises(BadInput, match="at least one cause"):
-        aalen_johansen(TimeToEvent([1, 2], [0, 0], causes=()))
+
+
+def test_nobody_with_an_event_has_an_incidence_of_none():
+    (curve,) = aalen_johansen(TimeToEvent([1, 2], [0, 0], causes=()))
+    assert (curve.cause, curve.name, curve.n_events) == (1, "1", 0)
+    at = curve.at([1, 3])
+    assert_allclose(at.incidence, [0, np.nan])
+    assert np.isnan(at.lower).all()

@@ -122,8 +122,10 @@ def test_order_of_rows_scale_of_weights_and_names_change_nothing(seed):
 def test_limits():
     tte, patient = rows()
     (log,), (plain,) = (mean_count(tte, patient, limits=scale) for scale in ("log", "plain"))
-    assert_allclose(log.lower * log.upper, log.mean_count**2)
-    assert_allclose(plain.lower + plain.upper, 2 * plain.mean_count)
+    # At first everybody has had one: there is no error, and there are no limits.
+    assert (log.std_error[0], np.isnan(log.lower[0])) == (0, True)
+    assert_allclose((log.lower * log.upper)[1:], log.mean_count[1:] ** 2)
+    assert_allclose((plain.lower + plain.upper)[1:], 2 * plain.mean_count[1:])
     (none,) = mean_count(TimeToEvent([3, 4], [0, 0]), [1, 2])
     assert np.isnan(none.lower).all()
     assert (none.mean_count == 0).all()

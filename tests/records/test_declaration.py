@@ -244,6 +244,14 @@ def test_rows_and_tables_exclude_each_other(faults):
     assert len(faults(CARD + rows + PATIENTS)) == 1
 
 
+def test_competing_events_have_no_single_code(faults):
+    rows = '[time_to_event]\nfile = "x.csv"\ntime = "t"\nevent = "e"\nevent_is = "1"\n'
+    assert faults(CARD + rows) == []
+    ((line, key, value, _),) = faults(f"{CARD}{rows}competing = true\n")
+    assert (key, value) == ("time_to_event.event_is", "1")
+    assert line is not None
+
+
 def test_the_line_of_a_key_is_found_in_every_style_of_toml():
     text = (
         'top = 1\n[a]\nlist = [\n  "x",\n  ["y"],\n]\nb.c = 2\n["a"."quoted"]\n"k k" = 3\n'

@@ -239,7 +239,7 @@ def aalen_johansen(
     z = normal_quantile(confidence)
     groups = split(tte, by)
     causes = causes_of(tte)
-    _check(tte, causes, variance, cluster)
+    _check(tte, variance, cluster)
     member = None if cluster is None else labels(cluster, tte.n, "cluster")[1]
     found = []
     for group in groups:
@@ -294,13 +294,10 @@ def _others(counts: CauseCounts) -> list[Floats]:
     return [sealed(counts.all_events - events) for events in counts.events]
 
 
-def _check(
-    tte: TimeToEvent, causes: tuple[int, ...], variance: str, cluster: ArrayLike | None
-) -> None:
-    """Refuse what has no cause, and what Greenwood's variance has no answer to."""
+def _check(tte: TimeToEvent, variance: str, cluster: ArrayLike | None) -> None:
+    """Refuse what Greenwood's variance has no answer to."""
     broken = tte.weight is not None and bool((tte.weight % 1 != 0).any())
     rules = [
-        (not causes, "there must be at least one cause", "Name the causes, or check the events."),
         (variance == "greenwood" and cluster is not None,
          "Greenwood's variance cannot account for clusters", "Take the jackknife."),
         (variance == "greenwood" and broken,

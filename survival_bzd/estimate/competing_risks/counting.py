@@ -39,7 +39,7 @@ class CauseCounts:
 
 
 def causes_of(tte: TimeToEvent) -> tuple[int, ...]:
-    """Return the codes of the causes: those that are named and those that happened."""
+    """Return the codes of the causes: those that are named and those that happened, or 1."""
     codes = tte.event
     most = int(codes.max(initial=0))
     if codes.dtype.itemsize == 1:
@@ -47,7 +47,7 @@ def causes_of(tte: TimeToEvent) -> tuple[int, ...]:
         happened = [code for code in range(1, most + 1) if (codes == code).any()]
     else:
         happened = np.unique(codes).tolist()
-    return tuple(sorted({*happened, *range(1, len(tte.causes) + 1)} - {0}))
+    return tuple(sorted({*happened, *range(1, len(tte.causes) + 1)} - {0})) or (1,)
 
 
 def cause_name(tte: TimeToEvent, cause: int) -> str:

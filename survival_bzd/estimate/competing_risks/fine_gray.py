@@ -17,7 +17,7 @@ from survival_bzd.estimate.competing_risks.counting import cause_name, checked_c
 from survival_bzd.estimate.competing_risks.subdistribution import Subdistribution
 from survival_bzd.estimate.cox_model.curves import cox_curves
 from survival_bzd.estimate.cox_model.design import Design, design
-from survival_bzd.estimate.cox_model.fit import cox
+from survival_bzd.estimate.cox_model.fit import cox, few_events
 from survival_bzd.estimate.cox_model.likelihood import Sample
 from survival_bzd.estimate.cox_model.maximise import (
     Maximum,
@@ -488,7 +488,7 @@ def _warnings(
         found.append(f"Determined by the covariates before: {', '.join(redundant)}.")
     if events < 5 * columns.size:
         ratio = events / columns.size
-        found.append(f"Only {ratio:.3g} events per coefficient: estimates are biased away from 0.")
+        found.append(few_events(ratio))
     return tuple(found)
 
 
@@ -540,7 +540,8 @@ def _weighted(
         ties=ties,
         confidence=confidence,
         reasons=fit.reasons,
-        warnings=fit.warnings,
+        # Weighted rows have no Firth's likelihood to advise.
+        warnings=tuple(said.split(" Firth's")[0] for said in fit.warnings),
         baseline=fit,
     )
 
@@ -599,7 +600,9 @@ def _intervals(
     piece += np.repeat(first, count)
     begins = np.concatenate([[-np.inf], cuts])[runs][piece]
     start = np.maximum(begins, time[stayed][who])
-    weight = observable[runs[piece]] / observable[own[who]]
+    still, then = observable[runs[piece]], observable[own[who]]
+    # Where nobody is followed any more, G has come to 0 and there is no row.
+    weight = np.divide(still, then, out=np.zeros_like(still), where=still > 0)
     real = weight > 0
     return stayed[who][real].astype(np.float64), start[real], stops[piece][real], weight[real]
 

@@ -108,7 +108,9 @@ def gray_test(
             of_stratum = _scores(counts, counts.of_cause(cause), rho)
             for total, part in zip((observed, expected, variance), of_stratum, strict=True):
                 total += part
-        test = difference_test(observed, expected, variance) if defined else Test.none(0, UNDEFINED)
+        test = Test.none(g - 1, UNDEFINED)
+        if defined:
+            test = difference_test(observed, expected, variance)
         found.append(
             GrayTest(
                 cause=cause,

@@ -440,6 +440,12 @@ def _reasons(problem: Problem, solution: _Solution) -> tuple[str, ...]:
     return tuple(reasons)
 
 
+def few_events(ratio: float) -> str:
+    """Say that there are few events per coefficient."""
+    events = "event" if ratio == 1 else "events"
+    return f"Only {ratio:.3g} {events} per coefficient: estimates are biased away from 0."
+
+
 def _warnings(problem: Problem, solution: _Solution) -> tuple[str, ...]:
     """Collect what a reader must know."""
     names = problem.design.names
@@ -458,8 +464,5 @@ def _warnings(problem: Problem, solution: _Solution) -> tuple[str, ...]:
         found.append(f"Determined by the covariates before: {', '.join(redundant)}.")
     ratio = problem.events / problem.columns.size
     if ratio < FEW_EVENTS and solution.penalty == "none":
-        found.append(
-            f"Only {ratio:.3g} events per coefficient: estimates are biased away from 0. "
-            "Firth's penalised likelihood reduces that."
-        )
+        found.append(f"{few_events(ratio)} Firth's penalised likelihood reduces that.")
     return tuple(found)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, Fault, NotEstimable
 from survival_bzd.estimate.cox_model.design import Design, design
-from survival_bzd.estimate.cox_model.fit import FEW_EVENTS
+from survival_bzd.estimate.cox_model.fit import FEW_EVENTS, few_events
 from survival_bzd.estimate.cox_model.maximise import (
     Maximum,
     independent_columns,
@@ -546,7 +546,7 @@ def _warnings(names: tuple[str, ...], solution: _Solution, events: int) -> tuple
         found.append(f"Not told from the covariates before: {', '.join(redundant)}.")
     ratio = events / solution.columns.size
     if ratio < FEW_EVENTS:
-        found.append(f"Only {ratio:.3g} events per coefficient: estimates are biased away from 0.")
+        found.append(few_events(ratio))
     return tuple(found)
 
 

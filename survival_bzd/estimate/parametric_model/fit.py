@@ -31,6 +31,9 @@ from survival_bzd.estimate.parametric_model.starting import by_lifelines, plain
 from survival_bzd.estimate.quantities import Floats, choice, frozen, labels, normal_quantile
 from survival_bzd.estimate.risk_sets import Group, split
 
+FLAT = 1e3
+"""Standard error on the logarithm from which on the likelihood is flat."""
+
 
 def parametric(
     tte: TimeToEvent,
@@ -293,7 +296,15 @@ def _doubt(model: Model, best: Maximum, times: Times) -> str:
             return "no cured fraction fits better than none: the Weibull model"
     if not best.found:
         return "the likelihood has no maximum, or is flat: too few events for this model"
-    if isinstance(model, Spline):
+    if not isinstance(model, Spline):
+        # Every other parameter is on a logarithmic scale, or the mean of one: with an error as
+        # large the likelihood goes on rising towards infinity, too slowly to be seen.
+        flat = np.sqrt(np.diag(best.covariance)) > FLAT
+        if flat.any() and isinstance(model, Piecewise):
+            return "the rate of a window goes to 0 and has no limits; choose other breaks"
+        if flat.any():
+            return "the likelihood has no maximum, or is flat: too few events for this model"
+    else:
         seen = np.concatenate([times.lower, times.upper])
         seen = seen[(seen > 0) & np.isfinite(seen)]
         span = np.geomspace(seen.min(), seen.max(), 200)

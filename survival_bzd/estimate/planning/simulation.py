@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -17,6 +17,9 @@ from survival_bzd.estimate.quantities import Estimate, Floats, frozen
 
 AT_ONCE = 1 << 20
 """Patients simulated at once, so that memory does not grow with the number of simulations."""
+
+MOST_PATIENTS = 10_000_000
+"""Patients of one study that memory has room for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -156,8 +159,8 @@ def simulate_power(
     at_visits = np.concatenate(seen_at_visits) > critical if times.size else None
     return SimulatedPower(
         plan=plan, visits=tuple(float(time) for time in times), missed=missed,
-        simulations=simulations, seed=seed, continuous=_mean(at_once.astype(np.float64), z),
-        at_visits=None if at_visits is None else _mean(at_visits.astype(np.float64), z),
+        simulations=simulations, seed=seed, continuous=_proportion(at_once, z),
+        at_visits=None if at_visits is None else _proportion(at_visits, z),
         cost=None if at_visits is None else _mean(at_once.astype(float) - at_visits, z),
         events=counts[0] / simulations, events_seen=counts[1] / simulations,
         bias=_bias(base, times, np.concatenate(curves)) if times.size else None,
@@ -174,13 +177,31 @@ def _checked(plan: TrialPlan, visits: Sequence[float], missed: float, simulation
          "visits must ascend and lie above 0", "Write 1,2,3,6."),
         (not 0 <= missed < 1, "the part of missed visits must be 0 or more, below 1", "Write .2."),
         (simulations < 2, "there must be at least 2 simulations", "Some thousands are usual."),
+        (plan.n is not None and plan.n > MOST_PATIENTS,
+         f"a study of more than {MOST_PATIENTS:,} patients cannot be simulated",
+         "Leave the simulation out, with --simulations 0; or check the hazard and its unit."),
         (plan.n is not None and min(plan.n_reference or 0, plan.n_treated or 0) < 1,
-         "both groups must have patients", "TrialPlan more patients, or another allocation."),
+         "both groups must have patients", "Plan more patients, or another allocation."),
     ]  # fmt: skip
     faults = [Fault(rule=rule, remedy=remedy) for broken, rule, remedy in rules if broken]
     if faults:
         raise BadInput(faults)
     return times
+
+
+def _proportion(found: NDArray[np.bool_], z: float) -> Estimate:
+    """Return the part of the studies that found the difference, with Wilson's limits.
+
+    Symmetric limits leave 0 to 1 where studies are few, and shrink to nothing at either end.
+    """
+    part = _mean(found.astype(np.float64), z)
+    n, p = found.size, part.estimate
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    # At either end one limit is the end, but for rounding.
+    lower = 0.0 if p == 0 else middle - half
+    upper = 1.0 if p == 1 else middle + half
+    return replace(part, lower=lower, upper=upper)
 
 
 def _mean(values: Floats, z: float) -> Estimate:

@@ -21,6 +21,9 @@ from survival_bzd.estimate.times_asked import snapped
 if TYPE_CHECKING:
     import pandas as pd
 
+ROUNDING = 1e-12
+"""Errors smaller than this part of the count are 0 but for rounding."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeanCountAt:
@@ -269,7 +272,8 @@ def _curve(
     else:
         variance = jackknife_covariances(group, place, [own], cluster)[0, 0]
     std_error = np.sqrt(np.maximum(variance, 0.0))
-    positive = np.where(count > 0, count, np.nan)
+    # Where everybody has had as many, or nobody any, the data say nothing of the error.
+    positive = np.where(std_error > ROUNDING * count, count, np.nan)
     if limits == "log":
         factor = np.exp(z * std_error / positive)
         lower, upper = positive / factor, positive * factor
