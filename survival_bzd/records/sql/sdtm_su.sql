@@ -24,7 +24,7 @@ CASE
     WHEN d.SUDTC = '' THEN 'not used: asked, and the day is not known'
     WHEN d.SUEVLINT = '' AND d.SUEVINTX <> ''
         THEN 'not used: the period asked about is only in words (SUEVINTX)'
-    WHEN d.SUEVLINT <> '' AND NOT regexp_matches(d.SUEVLINT, '^-?P[0-9]+[DWM]$')
+    WHEN d.SUEVLINT <> '' AND NOT regexp_matches(d.SUEVLINT, '^-?P[0-9]{1,4}[DWM]$')
         THEN 'not used: the period asked about is not of days, weeks or months (SUEVLINT)'
     ELSE 'visits'
 END

@@ -8,8 +8,8 @@ SELECT
     CASE WHEN LOWER(f.CMDOSU) = 'mg' THEN f.CMDOSE END AS strength_mg,
     {{ qualifier(['CMQTY', 'QTY', 'QUANTITY']) }} AS quantity,
     COALESCE(
-        CASE WHEN regexp_matches(f.CMDUR, '^P[0-9]+D$') THEN regexp_extract(f.CMDUR, '[0-9]+')
-            WHEN regexp_matches(f.CMDUR, '^P[0-9]+W$')
+        CASE WHEN regexp_matches(f.CMDUR, '^P[0-9]{1,5}D$') THEN regexp_extract(f.CMDUR, '[0-9]+')
+            WHEN regexp_matches(f.CMDUR, '^P[0-9]{1,4}W$')
                 THEN CAST(7 * CAST(regexp_extract(f.CMDUR, '[0-9]+') AS INTEGER) AS VARCHAR) END,
         {{ qualifier(['DAYSSUPP', 'DAYSUPP', 'CMDAYSUP']) }},
         CAST(CAST({{ day('f.CMENDTC') }} AS DATE) - CAST({{ day('f.CMSTDTC') }} AS DATE) + 1 AS VARCHAR)

@@ -23,8 +23,8 @@ contact AS (
     SELECT
         v.USUBJID,
         COALESCE({{ day('v.SVSTDTC') }}, CASE WHEN v.SVSTDTC = '' THEN strftime(
-            CAST({{ day('dm.RFSTDTC') }} AS DATE) + TRY_CAST(TRY_CAST(v.VISITDY AS DOUBLE) AS INTEGER)
-            - CASE WHEN TRY_CAST(v.VISITDY AS DOUBLE) > 0 THEN 1 ELSE 0 END, '%Y-%m-%d') END) AS day,
+            CAST({{ day('dm.RFSTDTC') }} AS DATE) + CAST(v.planned AS INTEGER)
+            - CASE WHEN v.planned > 0 THEN 1 ELSE 0 END, '%Y-%m-%d') END) AS day,
         {{ flag('v.SVSTDTC') }} AS flag,
         CASE
             WHEN v.SVOCCUR = 'N' AND regexp_matches(UPPER(v.SVREASOC), 'NOT (REQUIRED|PLANNED|SCHEDULED)')
@@ -32,7 +32,11 @@ contact AS (
             WHEN v.SVOCCUR = 'N' THEN 'missed' ELSE 'attended'
         END AS status,
         v.source, v.line
-    FROM (SELECT * REPLACE (NULLIF(VISITDY, '') AS VISITDY) FROM sdtm_sv WHERE is_used) AS v
+    FROM (
+        SELECT *, CASE WHEN ABS(TRY_CAST(VISITDY AS DOUBLE)) < 36525
+            THEN TRY_CAST(VISITDY AS DOUBLE) END AS planned
+        FROM sdtm_sv WHERE is_used
+    ) AS v
     JOIN sdtm_dm AS dm ON dm.USUBJID = v.USUBJID
 )
 SELECT
