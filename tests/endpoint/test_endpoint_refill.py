@@ -24,7 +24,7 @@ def test_possession_stops_with_one_day_more_than_the_grace_without_supply(derive
     assert found["a"] == (59, 1, 59, 59, "pattern", "fills.csv:3")
     assert found.why("a") == (
         "relapse found on day 59: fill of diazepam (fills.csv, line 3); "
-        "not known free after the origin"
+        "no other fill since the origin"
     )
     assert found.roles("a") == [(-40, "origin"), (59, "relapse")]
     assert found["b"] == (1, 1, 1, 1, "pattern", "fills.csv:5")

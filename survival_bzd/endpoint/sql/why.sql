@@ -22,7 +22,8 @@ SELECT
             ELSE relapse_subject || ' in the calendar of use, ' || relapse_detail END || {{ record }}
             || CASE WHEN first_positive < detected
                 THEN ', which completes the pattern begun on day ' || {{ said('first_positive') }} ELSE '' END
-            || '; ' || {{ free }}
+            || '; ' || {% if fills_only %}'no other fill since the origin'{% else %}{{ free }}{% endif %}
+
         WHEN 'gap' THEN {% if missing == 'relapse' %}'relapse assumed on day ' || {{ said('detected') }}{% else %}'censored'{% endif %}
             || ': nothing known for more than {{ gap_days }} days; ' || {{ free }} || {{ record }}
         WHEN 'competing' THEN REPLACE(competing_outcome, '_', ' ') || ' on day ' || {{ said('lower_day') }}
