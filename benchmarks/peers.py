@@ -68,6 +68,13 @@ def find_peers(*, install: bool) -> tuple[Peer, ...]:
     return tuple(found)
 
 
+def find_python(distribution: str) -> tuple[str, str]:
+    """Return the interpreter that has a package, which it installs, and the version; else empty."""
+    python, _ = _own_python(distribution, install=True)
+    version = _version(python, distribution)
+    return (python, version) if version else ("", "")
+
+
 def _peer(name: str, version: str, command: tuple[str, ...], why: str) -> Peer:
     return Peer(name, version, command) if version else Peer(name, why, ())
 
