@@ -26,7 +26,7 @@ def test_the_story_is_plain_sentences():
 
 
 def test_the_other_forms_hold_the_same():
-    done = json.loads(run("trace", "ketamine-taper", "015", "--format", "json").output)
+    done = json.loads(run("trace", "ketamine-taper", "015", "--format", "json").stdout)
     story = done["story"]
     assert (done["synthetic"], story["patient"], story["zero_date"]) == (True, "015", "2011-08-19")
     assert story["ending"]["time"] == 305
@@ -34,7 +34,7 @@ def test_the_other_forms_hold_the_same():
     assert [(one["date"], one["lines"]) for one in washed] == [("2011-08-31", [574])]
     (other,) = [one for one in story["variants"] if one["key"] == "washout_0"]
     assert (other["changed"], other["ending"]["outcome"]) == (True, "relapse")
-    rows = run("trace", "ketamine-taper", "015", "--format", "csv").output.splitlines()
+    rows = run("trace", "ketamine-taper", "015", "--format", "csv").stdout.splitlines()
     assert rows[0].startswith("date,day,from_day,to_day,source,verdict,said,did,role,file,lines")
     assert len(rows) == len(story["entries"]) + 1
     assert "**What would have changed it" in run(

@@ -72,17 +72,36 @@ def print_result(
     form: str,
     output: Path | None,
     study: Study | None = None,
+    *,
+    guards_below: bool = False,
 ) -> None:
-    """Print a result as JSON or as tables; of a synthetic study it says that it is."""
+    """Print a result as JSON or as tables; of a study with its guards, and whether it is synthetic.
+
+    The guards are said on standard error; with `guards_below` who reads the tables finds them under
+    the first one instead.
+    """
     import json
+    from dataclasses import replace
 
     from survival_bzd.report.rendering import render
     from survival_bzd.report.table import called_synthetic
 
     if study is not None:
+        from survival_bzd.report.guards import guard_document, guard_note
+        from survival_bzd.study import guards_of
+
         synthetic = study.declaration.study.synthetic
         document = {"study": study.declaration.study.name, "synthetic": synthetic, **document}
-        tables = [called_synthetic(table) for table in tables] if synthetic else tables
+        tables = [called_synthetic(table) for table in tables] if synthetic else list(tables)
+        found = guards_of(study)
+        notes = tuple(guard_note(guard) for guard in found)
+        below = guards_below and form not in ("json", "csv") and bool(tables)
+        if below:
+            tables[0] = replace(tables[0], notes=(*tables[0].notes, *notes))
+        if output is not None or not below:
+            for note in notes:
+                say(note)
+        document["guards"] = [guard_document(guard) for guard in found]
     if form == "json":
         deliver(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False), output)
         return

@@ -42,7 +42,7 @@ def check(data: str, endpoint: str | None, form: str, output: Path | None) -> No
     study = open_study(study_folder(data), endpoint)
     parts = summary(study)
     tables = [listing("check", title, rows) for title, rows in parts.items() if rows]
-    print_result(dict(parts), tables, form, output, study)
+    print_result(dict(parts), tables, form, output, study, guards_below=True)
 
 
 @main.command()
@@ -82,7 +82,8 @@ def derive(
         "trace" if patient else "conflicts" if conflicts else "flow" if flow else "patients"
     )
     rows, title = derived(study, part, patient)
-    print_result({part: rows}, [listing(part, title, rows)], form, output, study)
+    table = listing(part, title, rows)
+    print_result({part: rows}, [table], form, output, study, guards_below=True)
 
 
 @main.command()

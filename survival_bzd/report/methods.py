@@ -39,6 +39,7 @@ def methods(results: PaperResults) -> tuple[tuple[str, str], ...]:
         ("Data", _data(results)),
         ("Endpoint", _endpoint(results.endpoint)),
         ("Estimates", _estimates(results)),
+        ("Cautions", (guard.sentence for guard in results.guards)),
         ("Software", _software(results)),
     )
     written = ((heading, " ".join(sentences)) for heading, sentences in parts)

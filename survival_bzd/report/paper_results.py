@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from survival_bzd.endpoint.declaration import Endpoint
+    from survival_bzd.endpoint.guards import Guard
     from survival_bzd.endpoint.time_to_event import Flow, TimeToEvent
     from survival_bzd.estimate import (
         Characteristic,
@@ -205,6 +206,7 @@ class PaperResults:
     labels : words for covariates, such as ``{"dose10": "dose, per 10 mg/day"}``; a column without
         one is called by its name.
     conventions : more (key, words) for the conventions of numbers.json.
+    guards : what the derivation may hide.
     versions : software and its version, such as ``{"survival_bzd": "0.1.0", "Python": "3.11.7"}``.
     size : journal size preset of the figures.
     """
@@ -233,6 +235,7 @@ class PaperResults:
     follow_up_described: Characteristic | None = None
     trace: pd.DataFrame | None = None
     records: RecordCounts | None = None
+    guards: tuple[Guard, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     conventions: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -21,6 +21,7 @@ from typing import Any
 from survival_bzd.report import Artefact, artefacts, compile_manuscript, default_manuscript
 from survival_bzd.study.acute_phase import acute_results
 from survival_bzd.study.exchange import export_adtte, load_adtte
+from survival_bzd.study.guarding import guards_of
 from survival_bzd.study.listing import derivation_sql, derived, summary
 from survival_bzd.study.loading import Loaded, load, load_rows
 from survival_bzd.study.opening import Study, open_study, time_to_event
@@ -53,6 +54,7 @@ __all__ = [
     "counts_in_dates",
     "derivation_sql",
     "derived",
+    "guards_of",
     "export_adtte",
     "load",
     "load_adtte",
@@ -114,7 +116,7 @@ def run(
         progress("setting the manuscript")
         pdf = compile_manuscript(stage / MANUSCRIPT, stage)
         files.append(Artefact("manuscript.pdf", pdf))
-        manifest = manifest_of(study, into, endpoint, files, authored, stage)
+        manifest = manifest_of(study, into, endpoint, files, authored, stage, found.guards)
         files.append(Artefact(MANIFEST, to_json(manifest)))
         write(stage, files)
         publish(stage, into, [file.path for file in (*files, *begun)])

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from survival_bzd.endpoint.guards import Guard
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.records.declaration import DECLARATION
 from survival_bzd.report import Artefact
@@ -28,8 +29,9 @@ def manifest_of(
     files: Iterable[Artefact],
     authored: Sequence[str],
     stage: Path,
+    guards: Sequence[Guard],
 ) -> dict[str, Any]:
-    """Say what was written, from what, by which software."""
+    """Say what was written, from what, by which software, and what to beware of."""
     name = study.declaration.study.name
     asked = "" if endpoint is None else f" --endpoint {endpoint}"
     return {
@@ -47,6 +49,7 @@ def manifest_of(
             {"path": file.path, **_digest(file.content)}
             for file in sorted(files, key=lambda file: file.path)
         ],
+        "guards": [{"key": guard.key, "sentence": guard.sentence} for guard in guards],
         "versions": versions(),
     }
 

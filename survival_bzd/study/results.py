@@ -46,6 +46,7 @@ from survival_bzd.report.paper_results import (
     PaperResults,
     RecordCounts,
 )
+from survival_bzd.study.guarding import guards_of
 from survival_bzd.study.opening import (
     Study,
     endpoint_of,
@@ -107,6 +108,7 @@ def results(study: Study, progress: Progress = lambda step: None) -> PaperResult
         follow_up_described=_observed(study, tte),
         trace=_trace(study, tte),
         records=record_counts(study),
+        guards=guards_of(study, tte),
         versions=versions(),
         size=paper.size,
     )

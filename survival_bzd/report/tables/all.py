@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from survival_bzd.report.guards import notes_for
 from survival_bzd.report.rounding import NOT_ESTIMABLE, NOT_REACHED
 from survival_bzd.report.table import Table
 from survival_bzd.report.tables.incidence import cumulative_incidence
@@ -52,17 +53,18 @@ def paper_tables(results: PaperResults) -> tuple[Table, ...]:
         form has a column ``synthetic``.
     """
     made = (make(results) for make in _MAKERS)
-    return tuple(_marked(table, results.synthetic) for table in made if table is not None)
+    return tuple(_marked(table, results) for table in made if table is not None)
 
 
-def _marked(table: Table, synthetic: bool) -> Table:
-    """Say what the abbreviations mean, and whether the data are made up."""
+def _marked(table: Table, results: PaperResults) -> Table:
+    """Say what the abbreviations mean, what to beware of, and whether the data are made up."""
+    synthetic = results.synthetic
     rows = len(table.columns[0][1])
     return replace(
         table,
         title=f"{table.title} ({SYNTHETIC.lower()})" if synthetic else table.title,
         columns=(*table.columns, ("synthetic", (synthetic,) * rows)),
-        notes=(*table.notes, *_abbreviations(table)),
+        notes=(*table.notes, *_abbreviations(table), *notes_for(table.key, results.guards)),
     )
 
 
