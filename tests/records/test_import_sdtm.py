@@ -362,6 +362,9 @@ def test_a_qualifier_becomes_a_covariate_and_has_one_value(tmp_path):
     _, tables = imported(tmp_path, {"SUPPDM": [supp, supp | {"QNAM": "DOSE", "QVAL": "7.5"}]})
     assert rows(tables["patients"], "dm_enrolled", "dose") == [("yes", "7.5")]
     frames = {"DM": pd.DataFrame(DM["DM"]), "SUPPDM": pd.DataFrame([supp, supp | {"QVAL": "no"}])}
+    none = {**frames, "SUPPDM": pd.DataFrame([supp | {"QNAM": ""}])}
+    with pytest.raises(BadInput, match="must have a name"):
+        import_sdtm(write(none, tmp_path / "none", "csv"), tmp_path / "else")
     with pytest.raises(BadInput, match="must have one value"):
         import_sdtm(write(frames, tmp_path / "two", "csv"), tmp_path / "else")
 

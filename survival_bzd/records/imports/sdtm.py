@@ -306,7 +306,10 @@ def _strangers(engine: Engine, found: _Files) -> Iterator[Fault]:
 
 
 def _two_values(engine: Engine) -> Iterator[Fault]:
-    """Name qualifiers of a subject that say two things."""
+    """Name qualifiers of a subject that say two things, or have no name."""
+    for file, line in engine.rows("SELECT file, line FROM SUPPDM WHERE QNAM = '' ORDER BY line"):
+        yield Fault(rule="a qualifier must have a name", remedy="Fill it in, or take the row out.",
+                    file=file, line=line, column="QNAM")  # fmt: skip
     query = (
         "SELECT USUBJID, QNAM, MIN(file), MAX(line), STRING_AGG(DISTINCT QVAL, ', ' ORDER BY QVAL) "
         "FROM SUPPDM WHERE QVAL <> '' GROUP BY USUBJID, QNAM HAVING COUNT(DISTINCT QVAL) > 1 "
