@@ -64,6 +64,7 @@ def test_conflicts_are_listed_and_counted(derive):
         "conflicts_between_sources": 1,
         "conflicts_within_a_source": 1,
         "washed_out": 0,
+        "carry_over": 0,
     }
 
 
