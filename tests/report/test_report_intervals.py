@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,6 +67,15 @@ def test_the_largest_difference_is_that_of_a_fine_grid():
     )
 
 
+def test_a_table_with_every_time_resolved_has_no_column_for_the_others(results):
+    resolved = replace(results, horizons=(Horizon.of_time(0.0, "days"),))
+    limits = npmle_limits(resolved.tte, [0.0], 20) + npmle_limits(resolved.tte, [0.0], 20, by=ARM)
+    table = interval_censored(replace(resolved, interval_limits=limits))
+    assert table.header[-1] == "Difference"
+    assert {len(row) for row in table.rows} == {len(table.header)} == {len(table.align)}
+    assert not any("Not resolved" in note for note in table.notes)
+
+
 def test_table_numbers_and_prose(results):
     table = interval_censored(results)
     assert len(table.rows) == 6
@@ -101,8 +111,6 @@ def test_the_figure(results):
 
 
 def test_without_curves_nothing_is_shown(results):
-    from dataclasses import replace
-
     bare = replace(results, interval_curves=(), interval_limits=())
     assert interval_censored(bare) is None
     assert interval_figure(bare) is None

@@ -68,6 +68,9 @@ def interval_censored(results: PaperResults) -> Table | None:
         notes.append(_largest(results, curve.group))
     first = results.interval_limits[0]
     interval = f"({level(first.confidence)} CI)"
+    # A column without a word in it would only be asked about.
+    left_open = any(row[-1] for row in rows)
+    rows = rows if left_open else [row[:-1] for row in rows]
     return Table(
         key="interval_censored",
         title=f"Patients free of relapse with a relapse {DATED[results.endpoint.dating]}, and with "
@@ -78,15 +81,15 @@ def interval_censored(results: PaperResults) -> Table | None:
             f"Kaplan-Meier, % {interval}",
             f"Interval-censored, % {interval}",
             "Difference",
-            "Not resolved",
+            *(("Not resolved",) if left_open else ()),
         ),
         rows=tuple(rows),
-        align="l" * (2 if results.by is not None else 1) + "rrrr",
+        align="l" * (2 if results.by is not None else 1) + "rrr" + "r" * left_open,
         columns=columns_of(lines),
         notes=(
             "Interval-censored: maximum likelihood without a model; limits are percentiles of "
-            f"{first.replicates:,} curves of resampled patients. Difference in percentage points. "
-            "Not resolved: what the visits leave open at this time.",
+            f"{first.replicates:,} curves of resampled patients. Difference in percentage points."
+            + (" Not resolved: what the visits leave open at this time." if left_open else ""),
             *notes,
         ),
     )
