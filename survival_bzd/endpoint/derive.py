@@ -173,14 +173,33 @@ def _template(endpoint: Endpoint, step: str) -> str:
 
 
 def run_steps(evidence: Evidence, endpoint: Endpoint) -> None:
-    """Run the steps; the last tables stay in the engine until another endpoint runs."""
+    """Run the steps; the last tables stay in the engine until another endpoint runs.
+
+    Of two endpoints that differ late, such as in what silence counts as, the steps before that are
+    the same and run once.
+    """
     engine = evidence.records.engine
     if engine.derived_for == endpoint:
         return
-    context = context_of(evidence, endpoint)
-    for step in _steps(endpoint):
-        engine.run(PACKAGE, _template(endpoint, step), table=step, **context)
+    engine.derived_for = None
+    steps = texts(evidence, endpoint)
+    same = 0
+    while same < min(len(steps), len(engine.held)) and steps[same] == engine.held[same]:
+        same += 1
+    del engine.held[same:]
+    for step, text in steps[same:]:
+        engine.make(step, text)
+        engine.held.append((step, text))
     engine.derived_for = endpoint
+
+
+def texts(evidence: Evidence, endpoint: Endpoint) -> list[tuple[str, str]]:
+    """Return the steps of an endpoint in order, each with its SQL."""
+    context = context_of(evidence, endpoint)
+    rendered = evidence.records.engine.rendered
+    return [
+        (step, rendered(PACKAGE, _template(endpoint, step), **context)) for step in _steps(endpoint)
+    ]
 
 
 def run_again(evidence: Evidence, endpoint: Endpoint, step: str) -> None:
@@ -190,6 +209,7 @@ def run_again(evidence: Evidence, endpoint: Endpoint, step: str) -> None:
     """
     engine, context = evidence.records.engine, context_of(evidence, endpoint)
     engine.derived_for = None
+    engine.held.clear()
     engine.run(PACKAGE, step, table="origin", **context)
     steps = _steps(endpoint)
     for later in steps[steps.index("origin") + 1 : steps.index("decided") + 1]:

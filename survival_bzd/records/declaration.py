@@ -271,7 +271,8 @@ class SubstancesDeclaration(Declared):
 class StudyDeclaration(Declared):
     """The whole of `study.toml`, and its text.
 
-    `endpoint`, `worsening` and `paper` are kept as written; the layers that use them check them.
+    `endpoint`, `worsening`, `sensitivity` and `paper` are kept as written; the layers that use them
+    check them.
     `dates_known` is false where the form of dates is declared wrongly: no date can be checked then.
     """
 
@@ -283,6 +284,7 @@ class StudyDeclaration(Declared):
     endpoint: dict[str, dict[str, Any]] = {}
     paper: dict[str, Any] = {}
     worsening: dict[str, Any] | None = None
+    sensitivity: dict[str, Any] = {}
     text: str = ""
     dates_known: bool = True
 
@@ -297,6 +299,7 @@ class _Sections(Declared):
     endpoint: dict[str, dict[str, Any]] = {}
     paper: dict[str, Any] = {}
     worsening: dict[str, Any] | None = None
+    sensitivity: dict[str, Any] = {}
     provenance: list[dict[str, Any]] = []
 
 
@@ -368,6 +371,7 @@ def load_declaration(folder: Path) -> tuple[StudyDeclaration, list[Fault]]:
         endpoint=sections.endpoint,
         paper=sections.paper,
         worsening=sections.worsening,
+        sensitivity=sections.sensitivity,
         text=text,
         dates_known=not any(fault.column in DATE_KEYS for fault in faults),
     ), sorted(faults, key=lambda fault: fault.line or 0)

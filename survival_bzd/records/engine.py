@@ -31,6 +31,8 @@ class Engine:
     """Table -> the text of the step that made it."""
     derived_for: object = None
     """Whose steps made the tables that are held now, so that nobody runs the same twice."""
+    held: list[tuple[str, str]] = field(default_factory=list)
+    """The steps that made them, in order, each with its text."""
 
     @classmethod
     def start(cls) -> Engine:
@@ -56,8 +58,15 @@ class Engine:
 
         Another name stands for a table that the step takes the place of.
         """
-        name = table or step
-        sql = _template(package, step).render(**context).strip()
+        self.make(table or step, self.rendered(package, step, **context))
+
+    @staticmethod
+    def rendered(package: str, step: str, **context: Any) -> str:
+        """Return the SQL of a step."""
+        return _template(package, step).render(**context).strip()
+
+    def make(self, name: str, sql: str) -> None:
+        """Keep the result of a query as a table."""
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
         self.steps[name] = re.sub(r"\n\s*\n+", "\n", sql)
 
