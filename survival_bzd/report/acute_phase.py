@@ -106,7 +106,13 @@ def change_words(change: SignificantChange) -> str:
     points = f"{change.points:.4g}"
     if change.kind == "threshold":
         return f"{points} {'point' if points == '1' else 'points'} or more"
-    return f"reliable change, more than {points} points"
+    return f"more than {points} points (reliable change)"
+
+
+def worse_by(scale: ScaleResults, change: SignificantChange) -> str:
+    """Say in which direction and by how much is worse, such as ``a rise of 6 points or more``."""
+    direction = {"higher": "rise", "lower": "fall"}[scale.rule.worse]
+    return f"a {direction} of {change_words(change)}"
 
 
 def worse_words(scale: ScaleResults) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from survival_bzd.report.figures import omitted_figures
 from survival_bzd.report.rounding import RATE_PER, digits, listed, person_unit
 from survival_bzd.report.wording import at_risk_note
+from survival_bzd.report.worsening import worsening_conventions
 
 if TYPE_CHECKING:
     from survival_bzd.report.paper_results import EndpointFacts, PaperResults
@@ -53,6 +54,9 @@ def _estimators(results: PaperResults) -> dict[str, str]:
         )
     if results.proportions:
         used["proportions"] = listed(sorted({one.proportion.method for one in results.proportions}))
+    if results.acute is not None:
+        rules = worsening_conventions(results.acute)
+        used |= {f"worsening_{name}": words for name, words in rules.items()}
     if results.cox:
         used["ties"] = listed(sorted({fit.ties for fit in results.cox}))
     left_out = omitted_figures(results)

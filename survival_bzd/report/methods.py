@@ -18,6 +18,7 @@ from survival_bzd.report.wording import (
     substance_words,
     time_zero,
 )
+from survival_bzd.report.worsening_paper import worsening_methods
 
 if TYPE_CHECKING:
     from survival_bzd.report.paper_results import EndpointFacts, PaperResults
@@ -39,6 +40,7 @@ def methods(results: PaperResults) -> tuple[tuple[str, str], ...]:
         ("Data", _data(results)),
         ("Endpoint", _endpoint(results.endpoint)),
         ("Estimates", _estimates(results)),
+        ("Symptoms", () if results.acute is None else worsening_methods(results.acute)),
         ("Cautions", (guard.sentence for guard in results.guards)),
         ("Software", _software(results)),
     )

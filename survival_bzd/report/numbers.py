@@ -6,10 +6,15 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from survival_bzd.report.phrases import proportion_phrase
 from survival_bzd.report.rendering import escape_latex, escape_typst
-from survival_bzd.report.rounding import digits
+from survival_bzd.report.rounding import count, digits, percent
 from survival_bzd.report.wording import SYNTHETIC
+
+if TYPE_CHECKING:
+    from survival_bzd.estimate import Proportion
 
 SCHEMA = "survival_bzd numbers 1"
 """Names the format of numbers.json; it changes when a reader would have to."""
@@ -64,6 +69,15 @@ class Numbers(Mapping[str, Number]):
     def phrase(self, key: str, text: str) -> None:
         """Add a whole phrase that a text can cite."""
         self.add(key, None, text, "a phrase; its numbers have keys of their own")
+
+    def share(self, key: str, share: Proportion) -> None:
+        """Add a share: its counts, its percentage with limits, and the whole as a phrase."""
+        self.add(f"{key}.n", share.successes, count(share.successes))
+        self.add(f"{key}.of", share.n, count(share.n))
+        self.add(f"{key}.percent", 100 * share.estimate, f"{percent(share.estimate)}%")
+        self.add(f"{key}.lower", 100 * share.lower, percent(share.lower))
+        self.add(f"{key}.upper", 100 * share.upper, percent(share.upper))
+        self.phrase(f"{key}.phrase", proportion_phrase(share))
 
     def __getitem__(self, key: str) -> Number:
         return self._entries[key]

@@ -19,6 +19,7 @@ from survival_bzd.report.tables.records import statements_csv
 from survival_bzd.report.time_axis import axis_ticks
 from survival_bzd.report.word import word
 from survival_bzd.report.wording import SYNTHETIC
+from survival_bzd.report.worsening_paper import course_csv, patients_csv, scores_csv
 
 if TYPE_CHECKING:
     from survival_bzd.report.paper_results import PaperResults
@@ -81,6 +82,13 @@ def _curves(results: PaperResults) -> Iterator[Artefact]:
     if results.incidence:
         incidence = incidence_csv(results.incidence, synthetic=synthetic)
         yield _text("curves/cumulative_incidence.csv", incidence)
+    if results.acute is not None:
+        means = course_csv(results.acute, synthetic=synthetic)
+        yield _text("curves/symptom_means.csv", means)
+        scores = scores_csv(results.acute, synthetic=synthetic)
+        yield _text("curves/symptom_scores.csv", scores)
+        changes = patients_csv(results.acute, synthetic=synthetic)
+        yield _text("tables/worsening_patients.csv", changes)
     if results.trace is not None:
         trace = statements_csv(results.trace, synthetic=synthetic)
         yield _text("tables/statements.csv", trace)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from survival_bzd.estimate.interval_censored.apart import farthest_apart
 from survival_bzd.report.numbers import Numbers
 from survival_bzd.report.phrases import (
-    proportion_phrase,
     three,
     time_phrase,
     with_level,
@@ -28,6 +27,7 @@ from survival_bzd.report.rounding import (
     with_p,
 )
 from survival_bzd.report.wording import chi_square, fitted_by, slug, slugs, window_words
+from survival_bzd.report.worsening_paper import add_worsening
 
 if TYPE_CHECKING:
     from survival_bzd.estimate import (
@@ -74,6 +74,8 @@ def paper_numbers(results: PaperResults) -> Numbers:
     for fit in results.cox:
         _cox(numbers, fit, formulas[fit.formula])
     _logrank(numbers, results)
+    if results.acute is not None:
+        add_worsening(numbers, results.acute)
     _records(numbers, results)
     _guards(numbers, results)
     return numbers
@@ -94,13 +96,7 @@ def _count(numbers: Numbers, key: str, value: float) -> None:
 
 def _proportions(numbers: Numbers, results: PaperResults) -> None:
     for counted in results.proportions:
-        key, one = counted.key, counted.proportion
-        _count(numbers, key, one.successes)
-        numbers.add(f"{key}.of", int(one.n), count(one.n))
-        numbers.add(f"{key}.percent", 100 * one.estimate, f"{percent(one.estimate)}%")
-        numbers.add(f"{key}.lower", 100 * one.lower, percent(one.lower))
-        numbers.add(f"{key}.upper", 100 * one.upper, percent(one.upper))
-        numbers.phrase(f"{key}.phrase", proportion_phrase(one))
+        numbers.share(counted.key, counted.proportion)
 
 
 def _patients(numbers: Numbers, results: PaperResults) -> None:

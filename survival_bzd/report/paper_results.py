@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Proportion,
         RestrictedMean,
     )
+    from survival_bzd.report.acute_phase import AcuteResults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +204,7 @@ class PaperResults:
     follow_up_described : the observed follow-up of everybody enrolled, in `tte.unit`, if recorded.
     trace : the evidence of every patient (`endpoint.trace`), for the swimmer plot.
     records : the counts of what was read.
+    acute : the symptoms in the acute phase; None where the study declares no worsening.
     labels : words for covariates, such as ``{"dose10": "dose, per 10 mg/day"}``; a column without
         one is called by its name.
     conventions : more (key, words) for the conventions of numbers.json.
@@ -236,6 +238,7 @@ class PaperResults:
     trace: pd.DataFrame | None = None
     records: RecordCounts | None = None
     guards: tuple[Guard, ...] = ()
+    acute: AcuteResults | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     conventions: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -15,14 +15,14 @@ from survival_bzd.report.acute_phase import (
     ByChange,
     ScaleResults,
     baseline_words,
-    change_words,
     phase_words,
+    worse_by,
     worse_words,
 )
 from survival_bzd.report.documents import json_number, json_object
 from survival_bzd.report.phrases import percent_with_limits, with_limits
 from survival_bzd.report.rounding import count, counted, decimal, digits, level
-from survival_bzd.report.table import Table, Value, columns_of, csv
+from survival_bzd.report.table import Table, Value, columns_of
 from survival_bzd.report.wording import sentence
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def worsening_table(results: AcuteResults) -> Table:
     lines: list[dict[str, Value]] = []
     for scale in results.scales:
         for one in scale.by_change:
-            rows.append((f"{worse_words(scale)}, {change_words(one.change)}", "", ""))
+            rows.append((f"{scale.label}: {worse_by(scale, one.change)}", "", ""))
             for time, words in TIMES.items():
                 shares = {key: getattr(found, time) for key, found in one.found.items()}
                 rows.append((f"{INDENT}{words}", *map(share_words, shares.values())))
@@ -247,10 +247,7 @@ def worsening_table(results: AcuteResults) -> Table:
         title="Clinically significant worsening of symptoms in the acute phase",
         header=(
             "Scale",
-            *(
-                f"{words}: worse/assessed, % ({level(results.confidence)} CI)"
-                for words in POPULATIONS.values()
-            ),
+            *(f"{words}, % ({level(results.confidence)} CI)" for words in POPULATIONS.values()),
         ),
         rows=tuple(rows),
         align="lrr",
@@ -294,9 +291,9 @@ def _notes(results: AcuteResults) -> Iterator[str]:
         f"The acute phase lasts {phase_words(rules)}. Baseline: {baseline_words(rules)}. At the "
         f"end: the last score, at most {counted(rules.end_within_days, 'day')} before it."
     )
-    yield from _sources(results)
+    yield from source_words(results)
     yield (
-        "Limits: exact (Clopper-Pearson)"
+        "Patients who got worse of those assessed. Limits: exact (Clopper-Pearson)"
         + (", not adjusted for the number of scales" if len(results.scales) > 1 else "")
         + ". Without a comparison group a change may be regression to the mean."
     )
@@ -310,8 +307,8 @@ def _notes(results: AcuteResults) -> Iterator[str]:
     yield from results.warnings
 
 
-def _sources(results: AcuteResults) -> Iterator[str]:
-    """Say where the significant changes are from; scales with one source together."""
+def source_words(results: AcuteResults) -> Iterator[str]:
+    """Say where the significant changes are from, those of one source together."""
     said: dict[str, list[str]] = {}
     for scale in results.scales:
         said.setdefault(scale.rule.source, []).append(scale.label)
@@ -383,7 +380,7 @@ def course_table(results: AcuteResults) -> Table | None:
                     _points(scale.mean_change, place) if place else "",
                 )
             )
-            lines.append(_course_line(scale, scale.mean, scale.mean_change, place))
+            lines.append(course_line(scale, scale.mean, scale.mean_change, place))
     if not rows:
         return None
     between = level(results.confidence)
@@ -413,9 +410,10 @@ def _points(course: MeanCourse, place: int) -> str:
     return with_limits(texts[0], texts[1], texts[2])
 
 
-def _course_line(
+def course_line(
     scale: ScaleResults, mean: MeanCourse, change: MeanCourse, place: int
 ) -> dict[str, Value]:
+    """Write one time of a mean course for a CSV file."""
     return {
         "scale": scale.name,
         "week": float(mean.time[place]),
@@ -533,72 +531,3 @@ def _patient_lines(
             "worse_at_end": bool(found.worse_at_end[place]) if known_at_end else None,
             "off_the_drugs": bool(phase.stopped[place]),
         }
-
-
-def scores_csv(results: AcuteResults, *, synthetic: bool) -> str:
-    """Write the scores that the figure draws: of every patient, with the change since baseline."""
-    lines: list[dict[str, Value]] = []
-    phase = results.phase
-    for scale in results.scales:
-        scores = scale.scores
-        baseline = scores.baseline(phase.n)
-        for row in np.flatnonzero(scores.counted()).tolist():
-            who = int(scores.patient[row])
-            lines.append(
-                {
-                    "scale": scale.name,
-                    "patient_id": str(phase.patient_id[who]),
-                    "week": max(float(scores.day[row]), 0.0) / 7,
-                    "score": float(scores.score[row]),
-                    "change": float(scores.score[row] - baseline[who]),
-                    "role": str(scores.role[row]),
-                    "synthetic": synthetic,
-                }
-            )
-    return csv(columns_of(lines))
-
-
-def course_csv(results: AcuteResults, *, synthetic: bool) -> str:
-    """Write the mean courses that the figure draws, one row for each day."""
-    lines = [
-        {**_course_line(scale, scale.mean, scale.mean_change, place), "synthetic": synthetic}
-        for scale in results.scales
-        if scale.mean is not None and scale.mean_change is not None
-        for place in range(scale.mean.time.size)
-    ]
-    return csv(columns_of(lines))
-
-
-# --- prose ---------------------------------------------------------------------------------------
-
-
-def worsening_methods(results: AcuteResults) -> Iterator[str]:
-    """Say in sentences how worsening was counted."""
-    rules = results.rules
-    names = ", ".join(_significant(scale) for scale in results.scales)
-    yield f"The acute phase lasted {phase_words(rules)}."
-    yield (
-        f"Symptoms were compared with the baseline, {baseline_words(rules)}. A change was "
-        f"clinically significant from the following on: {names}."
-    )
-    yield (
-        "Shares are of those with a baseline and a later score, with exact (Clopper-Pearson) "
-        "limits; patients without them are counted apart. The limits are not adjusted for the "
-        "number of scales, and no scale was tested."
-    )
-    yield (
-        f"Mean courses are from linear mixed models ({rules.course} in weeks, by restricted "
-        "maximum likelihood) with a random intercept and, where it could be estimated, a random "
-        "slope for each patient."
-    )
-    yield (
-        "A patient was off the drugs at the end of the taper who reached time zero by the end of "
-        "the acute phase, and confirmed by urine where a specimen was negative at most "
-        f"{counted(rules.urine_within_days, 'day')} before."
-    )
-
-
-def _significant(scale: ScaleResults) -> str:
-    worse = {"higher": "up", "lower": "down"}[scale.rule.worse]
-    changes = " or ".join(change_words(one.change) for one in scale.by_change)
-    return f"{scale.label} {changes} {worse}"

@@ -46,6 +46,7 @@ from survival_bzd.report.paper_results import (
     PaperResults,
     RecordCounts,
 )
+from survival_bzd.study.acute_phase import acute_results
 from survival_bzd.study.guarding import guards_of
 from survival_bzd.study.opening import (
     Study,
@@ -108,6 +109,7 @@ def results(study: Study, progress: Progress = lambda step: None) -> PaperResult
         follow_up_described=_observed(study, tte),
         trace=_trace(study, tte),
         records=record_counts(study),
+        acute=None if study.worsening is None else acute_results(study),
         guards=guards_of(study, tte),
         versions=versions(),
         size=paper.size,

@@ -11,6 +11,7 @@ from survival_bzd.report.figures.interval_censored import interval_figure
 from survival_bzd.report.figures.relapse_free import curve_figures
 from survival_bzd.report.figures.sheet import Figure
 from survival_bzd.report.figures.swimmer import MOST_PATIENTS, swimmer_figure, swimmers
+from survival_bzd.report.figures.trajectories import trajectories_figure
 
 if TYPE_CHECKING:
     from survival_bzd.report.paper_results import PaperResults
@@ -35,8 +36,16 @@ def paper_figures(results: PaperResults) -> tuple[Figure, ...]:
         incidence_figure(results),
         forest_figure(results),
         swimmer_figure(results),
+        _symptoms(results),
     )
     return tuple(figure for figure in drawn if figure is not None)
+
+
+def _symptoms(results: PaperResults) -> Figure | None:
+    acute = results.acute
+    if acute is None:
+        return None
+    return trajectories_figure(acute, size=results.size, synthetic=results.synthetic)
 
 
 def omitted_figures(results: PaperResults) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from survival_bzd.report.acute_phase import AcuteResults, ScaleResults, change_words, start_words
+from survival_bzd.report.acute_phase import AcuteResults, ScaleResults, start_words, worse_by
 from survival_bzd.report.figures.legend import Legend, draw_legend, legend_height
 from survival_bzd.report.figures.sheet import (
     GREY,
@@ -188,8 +188,7 @@ def _legend(results: AcuteResults) -> Legend:
 def _note(results: AcuteResults) -> str:
     """Say what is significant, whom the panels leave out, and what the mean is."""
     changes = "; ".join(
-        f"{scale.label.lower() if scale.label.istitle() else scale.label} "
-        f"{change_words(scale.by_change[0].change)}"
+        f"{scale.label}, {worse_by(scale, scale.by_change[0].change)}"
         for scale in results.scales
         if scale.by_change
     )

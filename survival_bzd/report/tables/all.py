@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from survival_bzd.report.guards import notes_for
 from survival_bzd.report.rounding import NOT_ESTIMABLE, NOT_REACHED
 from survival_bzd.report.table import Table
+from survival_bzd.report.tables.acute_phase import course, deprescribed, missing, worsening
 from survival_bzd.report.tables.incidence import cumulative_incidence
 from survival_bzd.report.tables.intervals import interval_censored
 from survival_bzd.report.tables.models import cox, proportional_hazards
@@ -32,6 +33,10 @@ _MAKERS: tuple[Callable[[PaperResults], Table | None], ...] = (
     cox,
     proportional_hazards,
     logrank,
+    deprescribed,
+    worsening,
+    missing,
+    course,
     evidence,
     patients,
 )
