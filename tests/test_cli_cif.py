@@ -152,3 +152,9 @@ def test_an_end_of_follow_up_without_anybody_left_warns_of_nothing(run):
     rows = "t,e,x,late\n2,2,1,\n3,1,4,1\n4,0,2,\n5,1,3,2\n5,0,2,\n6,1,1,5\n7,1,2,5\n"
     result = run("--formula", "x", "--method", "finegray", "--entry", "late", rows=rows)
     assert result.exit_code == 0, result.output
+
+
+def test_latex_has_no_letter_that_pdflatex_lacks(run):
+    told = run("--by", "g", "--at", "10", "--format", "latex").stdout
+    assert r"$\chi$\textsuperscript{2} = " in told
+    assert told.isascii()

@@ -109,6 +109,8 @@ _LATEX = {
     "\N{MINUS SIGN}": r"$-$",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
     "\N{INFINITY}": r"$\infty$",
+    "\N{GREEK SMALL LETTER CHI}": r"$\chi$",
+    "\N{SUPERSCRIPT TWO}": r"\textsuperscript{2}",
     "\N{EN DASH}": "--",
     "\N{EM DASH}": "---",
     "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
