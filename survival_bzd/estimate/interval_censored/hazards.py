@@ -84,7 +84,7 @@ class Places:
 
     def _spread(self, begin: Indices, end: Indices, values: Floats) -> Floats:
         kept = end > begin
-        change = np.bincount(end[kept] - 1, values[kept], self.m)
+        change: Floats = np.bincount(end[kept] - 1, values[kept], self.m).astype(np.float64)
         inside = kept & ~np.isin(begin, self.starts)
         change -= np.bincount(begin[inside] - 1, values[inside], self.m)
         # From the last place: the fewer live through it the smaller are the sums.
