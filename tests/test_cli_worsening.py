@@ -272,3 +272,25 @@ def test_csv_is_one_table_and_figures_are_drawable(study, tmp_path):
     assert len({line.count(",") for line in lines}) == 1
     result = CliRunner().invoke(main, ["worsening", str(study()), "--figure", "drawn.gif"])
     assert result.exit_code == 2
+
+
+def test_a_paper_of_scales_with_awkward_names(study, tmp_path):
+    rules = RULES.replace("scales.mood]", 'scales."PHQ-9 <&>_%"]\nreliability = 0.8')
+    rules += '[worsening.scales.other]\nworse = "lower"\nthreshold = 0.5\nsource = "$x_1$ & co"\n'
+    scales = TABLES["scales"].replace("mood", "PHQ-9 <&>_%") + "a,20,other,0.25\na,36,other,0.75\n"
+    result = CliRunner().invoke(
+        main, ["-q", "paper", str(study(rules, scales=scales)), "--into", str(tmp_path / "paper")]
+    )
+    assert result.exit_code == 0, result.output
+    numbers = json.loads((tmp_path / "paper" / "numbers.json").read_text(encoding="utf-8"))
+    found = {key: one["value"] for key, one in numbers["numbers"].items()}
+    assert (found["worsening.phq_9.any_time.n"], found["worsening.phq_9.any_time.of"]) == (1, 2)
+    # The baselines 20, 20 and 15 spread by 2.89: more than 3.58 points is reliable, 5 and 4.5 are.
+    assert found["worsening.phq_9.reliable_change.any_time.n"] == 2
+    assert (found["worsening.other.any_time.n"], found["worsening.other.at_end.n"]) == (1, 0)
+    assert (found["worsening_on_any.any_time.n"], found["deprescribed.urine.n"]) == (1, 1)
+    assert numbers["conventions"]["worsening_at_end"].startswith("the last score")
+    methods = (tmp_path / "paper" / "methods.md").read_text(encoding="utf-8")
+    assert "a fall of 0.5 points or more (Other)" in methods
+    drawn = (tmp_path / "paper" / "curves" / "symptom_scores.csv").read_text(encoding="utf-8")
+    assert "other,a,3.71428571429,0.75,-0.25,end,true" in drawn

@@ -128,15 +128,24 @@ def _panel(axes: Axes, scale: ScaleResults, results: AcuteResults, weeks: float)
         worse = first.found["enrolled"].worse
         axes.axhline(sign * first.change.points, zorder=2, **_CUT)
     axes.axhline(0, color=INK, linewidth=0.4, zorder=1)
-    for patient in np.unique(whose):
-        own = whose == patient
-        style = _WORSE if worse[patient] else _PATIENT
-        axes.plot(week[own], change[own], zorder=4 if worse[patient] else 2, **style)
+    for got_worse, style in ((False, _PATIENT), (True, _WORSE)):
+        own = np.equal(worse[whose], got_worse)
+        axes.plot(
+            *_broken(whose[own], week[own], change[own]), zorder=4 if got_worse else 2, **style
+        )
     if scale.by_change:
         past = scale.by_change[0].change.passed(sign * change)
         axes.plot(week[past], change[past], linestyle="none", clip_on=False, zorder=5, **_MARK)
     _mean(axes, scale)
     _scales(axes, scale, change, weeks)
+
+
+def _broken(
+    whose: NDArray[np.intp], week: NDArray[np.float64], change: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lines of all patients as one, broken where the next patient begins."""
+    begins = np.flatnonzero(np.diff(whose)) + 1
+    return np.insert(week, begins, np.nan), np.insert(change, begins, np.nan)
 
 
 def _mean(axes: Axes, scale: ScaleResults) -> None:
