@@ -41,6 +41,13 @@ Written = dict[str, Any]
 Alternatives = list[Any]
 
 
+class Conclusion(Declared):
+    """That survival at a day is above a value, which the tipping point turns."""
+
+    at_days: float = Field(gt=0, allow_inf_nan=False)
+    above: float = Field(gt=0, lt=1)
+
+
 class Sensitivity(Declared):
     """The grid of variants: the table ``[sensitivity]`` of `study.toml`.
 
@@ -59,6 +66,9 @@ class Sensitivity(Declared):
         is the main one.
     formula : the Cox model whose first term is the hazard ratio of interest; by default the first
         of the paper.
+    conclusion : what the lost could turn.
+    deltas : how many times as fast the lost relapse.
+    lost_by : covariates by which patients were lost, as a formula, for weights.
     """
 
     sources: Annotated[Alternatives, Field(min_length=1)] | None = None
@@ -75,6 +85,9 @@ class Sensitivity(Declared):
     variants: list[dict[str, Any]] = Field(default_factory=list)
     at_days: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=list)
     formula: str | None = None
+    conclusion: Conclusion | None = None
+    deltas: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=list)
+    lost_by: str | None = None
 
     @property
     def varies(self) -> bool:

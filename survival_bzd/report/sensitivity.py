@@ -14,6 +14,12 @@ from survival_bzd.report.table import Table, Value
 if TYPE_CHECKING:
     from survival_bzd.endpoint.grid import Specification
     from survival_bzd.estimate import Estimate
+    from survival_bzd.estimate.lost_patients import (
+        CensoringWeighted,
+        DeltaAdjusted,
+        LossBounds,
+        TippingPoint,
+    )
 
 HEADS = {
     "sources": "Sources",
@@ -72,6 +78,31 @@ class VariantResults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostResults:
+    """What the lost decide, of the endpoint as declared.
+
+    Attributes
+    ----------
+    lost, censored : who was lost, of all who were censored.
+    bounds : at each time.
+    adjusted : at the main time, for each delta.
+    tipping : of the declared conclusion; None where none is declared.
+    weighted : weighted for being lost; None where no covariates are declared for that, or it cannot
+        be estimated, and then why in `not_weighted`.
+    not_estimable : why there is nothing else; empty where there is.
+    """
+
+    lost: int
+    censored: int
+    bounds: tuple[LossBounds, ...]
+    adjusted: tuple[DeltaAdjusted, ...]
+    tipping: TippingPoint | None
+    weighted: CensoringWeighted | None
+    not_weighted: str
+    not_estimable: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SensitivityResults:
     """Every variant of one endpoint.
 
@@ -83,6 +114,7 @@ class SensitivityResults:
     formula : the Cox model; None where there is none.
     confidence : coverage of the limits.
     control_group : whether the study has one.
+    lost : what the lost decide; None where nobody is at risk.
     """
 
     label: str
@@ -91,6 +123,7 @@ class SensitivityResults:
     formula: str | None
     confidence: float
     control_group: bool
+    lost: LostResults | None = None
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -104,6 +137,12 @@ class SensitivityResults:
 
 
 def sensitivity_tables(results: SensitivityResults) -> tuple[Table, ...]:
+    """Return the table of every variant, and that of what the lost decide."""
+    variants = _variants_table(results)
+    return (variants,) if results.lost is None else (variants, lost_table(results, results.lost))
+
+
+def _variants_table(results: SensitivityResults) -> Table:
     """Return the table of every variant."""
     factors = results.factors
     ratio = bool(results.term)
@@ -122,17 +161,107 @@ def sensitivity_tables(results: SensitivityResults) -> tuple[Table, ...]:
         )
         for one in results.variants
     ]
-    return (
-        Table(
-            key="sensitivity",
-            title=f"{results.label}: {len(results.variants)} variants of its rules",
-            header=tuple(header),
-            rows=tuple(rows),
-            align="l" * len(factors) + "r" * (len(header) - len(factors)),
-            columns=tuple(_columns(results)),
-            notes=tuple(_notes(results)),
-        ),
+    return Table(
+        key="sensitivity",
+        title=f"{results.label}: {len(results.variants)} variants of its rules",
+        header=tuple(header),
+        rows=tuple(rows),
+        align="l" * len(factors) + "r" * (len(header) - len(factors)),
+        columns=tuple(_columns(results)),
+        notes=tuple(_notes(results)),
     )
+
+
+def lost_table(results: SensitivityResults, lost: LostResults) -> Table:
+    """Return the table of what the lost decide."""
+    found = list(_assumptions(lost))
+    return Table(
+        key="lost",
+        title=f"{results.label}: what became of the lost",
+        header=("What became of the lost", "Days", "Relapse-free, %"),
+        rows=tuple(
+            (words, digits(time), percent_with_limits(one.estimate, one.lower, one.upper))
+            for words, time, one in found
+        ),
+        align="lrr",
+        columns=(
+            ("assumption", tuple(words for words, _, _ in found)),
+            ("time", tuple(time for _, time, _ in found)),
+            *_limits("survival", [one for _, _, one in found]),
+        ),
+        notes=tuple(_lost_notes(lost, results.confidence)),
+    )
+
+
+def _assumptions(lost: LostResults) -> Iterator[tuple[str, float, Estimate]]:
+    """Yield what is assumed of the lost, the time, and what follows."""
+    for bound in lost.bounds:
+        yield "as the others (Kaplan-Meier)", bound.time, bound.as_is
+        yield "all relapsed when they were lost", bound.time, bound.all_relapse
+        yield "none relapsed", bound.time, bound.none_relapses
+    for one in lost.adjusted:
+        yield f"relapsed {digits(one.delta)} times as fast", one.time, one.pooled
+    if lost.weighted is not None:
+        from survival_bzd.estimate import Estimate
+
+        times = [bound.time for bound in lost.bounds]
+        here = lost.weighted.curve.at(times)
+        for place, time in enumerate(times):
+            yield (
+                f"as others alike in {lost.weighted.formula} (weights)",
+                time,
+                Estimate(
+                    estimate=float(here.survival[place]),
+                    lower=float(here.lower[place]),
+                    upper=float(here.upper[place]),
+                    std_error=float(here.std_error[place]),
+                    reason=here.reasons[place],
+                ),
+            )
+
+
+def _lost_notes(lost: LostResults, confidence: float) -> Iterator[str]:
+    """Say who counts as lost, and from when on the conclusion turns."""
+    yield (
+        f"Of the endpoint as declared. Lost: {lost.lost} of the {lost.censored} who were censored, "
+        "all but those followed to the end of the study."
+    )
+    if lost.not_estimable:
+        yield f"Nothing else is estimated: {lost.not_estimable}."
+    if lost.adjusted:
+        first = lost.adjusted[0]
+        yield (
+            f"Times as fast: {first.imputations} imputations (seed {first.seed}), pooled by "
+            "Rubin's rules."
+        )
+    if lost.tipping is not None:
+        yield tipping_sentence(lost.tipping, confidence)
+    if lost.weighted is not None:
+        one = lost.weighted
+        yield (
+            f"Weights: stabilised, {decimal(one.least, 2)} to {decimal(one.greatest, 2)}, of a Cox "
+            f"model of being lost; robust error over {one.n} patients."
+        )
+        yield from one.warnings
+    if lost.not_weighted:
+        yield f"No weights: {lost.not_weighted}."
+
+
+def tipping_sentence(tipping: TippingPoint, confidence: float) -> str:
+    """Say how much likelier the lost must be to relapse before the conclusion turns."""
+    what = f"Relapse-free at {digits(tipping.time)} days above {percent(tipping.above)}%"
+    turns = (
+        f"the estimate turns where the lost relapse {decimal(tipping.delta, 2)} times as fast"
+        if not tipping.reason
+        else tipping.reason
+    )
+    limit = (
+        f"the lower {level(confidence)} limit where they relapse "
+        f"{decimal(tipping.limit_delta, 2)} times as fast"
+        if not tipping.limit_reason
+        else tipping.limit_reason
+    )
+    return f"{what}: {turns}; {limit}."
 
 
 def _marked(one: VariantResults, factors: tuple[str, ...]) -> list[str]:
@@ -231,7 +360,65 @@ def sensitivity_document(results: SensitivityResults) -> dict[str, Any]:
         "lowest": _number(low),
         "highest": _number(high),
         "variants": [_variant(one) for one in results.variants],
+        "lost": None if results.lost is None else _lost(results.lost),
     }
+
+
+def _lost(lost: LostResults) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "lost": lost.lost,
+        "censored": lost.censored,
+        "bounds": [
+            {
+                "time": one.time,
+                "lost_before": one.lost,
+                "as_is": _estimate(one.as_is),
+                "all_relapse": _estimate(one.all_relapse),
+                "none_relapses": _estimate(one.none_relapses),
+            }
+            for one in lost.bounds
+        ],
+        "delta_adjusted": [
+            {
+                "time": one.time,
+                "delta": one.delta,
+                "expected": _number(one.expected),
+                "pooled": _estimate(one.pooled),
+                "imputations": one.imputations,
+                "seed": one.seed,
+            }
+            for one in lost.adjusted
+        ],
+        "not_estimable": lost.not_estimable or None,
+        "tipping_point": None,
+        "weighted": None,
+        "not_weighted": lost.not_weighted or None,
+    }
+    if (one := lost.tipping) is not None:
+        found["tipping_point"] = {
+            "time": one.time,
+            "above": one.above,
+            "delta": _number(one.delta),
+            "reason": one.reason or None,
+            "limit_delta": _number(one.limit_delta),
+            "limit_reason": one.limit_reason or None,
+        }
+    if (weights := lost.weighted) is not None:
+        found["weighted"] = {
+            "formula": weights.formula,
+            "patients": weights.n,
+            "lost": weights.lost,
+            "left_out": weights.left_out,
+            "least_weight": weights.least,
+            "greatest_weight": weights.greatest,
+            "warnings": list(weights.warnings),
+            "survival": [
+                {"time": time, **_estimate(value)}
+                for words, time, value in _assumptions(lost)
+                if words.endswith("(weights)")
+            ],
+        }
+    return found
 
 
 def _variant(one: VariantResults) -> dict[str, Any]:

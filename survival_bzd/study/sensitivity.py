@@ -5,12 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from survival_bzd.endpoint.grid import Sensitivity, Specification, derive_each, grid
 from survival_bzd.endpoint.time_to_event import TimeToEvent
 from survival_bzd.errors import BadInput, NotEstimable
 from survival_bzd.estimate import Estimate, cox, kaplan_meier, npmle
+from survival_bzd.estimate.lost_patients import (
+    DeltaAdjusted,
+    censoring_weighted,
+    delta_adjusted,
+    loss_bounds,
+    tipping_point,
+)
 from survival_bzd.report.paper_results import Horizon
-from survival_bzd.report.sensitivity import SensitivityResults, SurvivalHere, VariantResults
+from survival_bzd.report.sensitivity import (
+    LostResults,
+    SensitivityResults,
+    SurvivalHere,
+    VariantResults,
+)
 from survival_bzd.study.opening import Study, endpoint_of, evidence_of
 
 __all__ = ["asked_of", "sensitivity"]
@@ -26,6 +40,7 @@ def sensitivity(
     formula: str | None = None,
     confidence: float = 0.95,
     jobs: int = 1,
+    seed: int = 0,
     progress: Callable[[str], None] = lambda step: None,
 ) -> SensitivityResults:
     """Derive and estimate every variant of an endpoint.
@@ -38,6 +53,7 @@ def sensitivity(
     formula : the Cox model whose first term is of interest; by default as declared.
     confidence : coverage of the limits.
     jobs : how many variants at once; the results are the same.
+    seed : of the imputations of what became of the lost.
     progress : called with what is being done.
     """
     statements = evidence_of(study)
@@ -51,10 +67,17 @@ def sensitivity(
         if done % every == 0 or done == total:
             progress(f"{done} of {total} variants")
 
+    declared: list[TimeToEvent] = []
+
+    def work(place: int, tte: TimeToEvent) -> VariantResults:
+        if specifications[place].declared:
+            declared.append(tte)
+        return _estimated(specifications[place], tte, times, model, confidence)
+
     estimates = derive_each(
         statements,
         [one.endpoint for one in specifications],
-        lambda place, tte: _estimated(specifications[place], tte, times, model, confidence),
+        work,
         jobs=jobs,
         progress=told,
     )
@@ -65,6 +88,53 @@ def sensitivity(
         formula=model,
         confidence=confidence,
         control_group=study.declaration.study.control_group,
+        lost=_lost_results(declared[0], asked, times, seed, confidence) if declared[0].n else None,
+    )
+
+
+FOLLOWED = ("study_end", "cut_off", "end_of_observation")
+"""Reasons of a censoring at the end of the study; whoever is censored otherwise was lost."""
+
+DELTAS = (0.5, 2.0, 3.0, 5.0)
+"""How many times as fast the lost relapse, where nothing is declared."""
+
+
+def _lost_results(
+    tte: TimeToEvent, asked: Sensitivity, times: tuple[float, ...], seed: int, confidence: float
+) -> LostResults:
+    """Estimate what became of the lost under each assumption."""
+    censored = tte.event == 0
+    reasons = np.full(tte.n, "", dtype=object) if tte.reason is None else tte.reason
+    lost = censored & ~np.isin(reasons.astype(str), FOLLOWED)
+    bounds = tuple(loss_bounds(tte, lost, time, confidence=confidence) for time in times)
+    main = times[-1]
+    adjusted: tuple[DeltaAdjusted, ...] = ()
+    tipping, weighted, not_weighted, not_estimable = None, None, "", ""
+    try:
+        adjusted = tuple(
+            delta_adjusted(tte, lost, main, delta, seed=seed, confidence=confidence)
+            for delta in asked.deltas or DELTAS
+        )
+        if (said := asked.conclusion) is not None:
+            tipping = tipping_point(
+                tte, lost, said.at_days, said.above, seed=seed, confidence=confidence
+            )
+    except NotEstimable as error:
+        not_estimable = str(error)
+    if asked.lost_by is not None:
+        try:
+            weighted = censoring_weighted(tte, lost, asked.lost_by, confidence=confidence)
+        except NotEstimable as error:
+            not_weighted = str(error)
+    return LostResults(
+        lost=int(lost.sum()),
+        censored=int(censored.sum()),
+        bounds=bounds,
+        adjusted=adjusted,
+        tipping=tipping,
+        weighted=weighted,
+        not_weighted=not_weighted,
+        not_estimable=not_estimable,
     )
 
 

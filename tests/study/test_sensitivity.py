@@ -1,6 +1,8 @@
 """Every variant of an endpoint: which there are; derived together they are as derived alone."""
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +108,10 @@ def test_the_table_has_a_row_for_each_variant():
     study = open_study(KETAMINE)
     found = sensitivity(study, "relapse", at_days=(182, 365), jobs=2)
     assert len(found.variants) == 72
-    (table,) = sensitivity_tables(found)
+    table, lost = sensitivity_tables(found)
     assert len(table.rows) == 72
+    # Two times with three bounds each, and the usual deltas at the last.
+    assert len(lost.rows) == 2 * 3 + 4
     assert table.header[-1] == "HR dose10"
     (declared,) = (one for one in found.variants if one.specification.declared)
     assert (declared.patients, declared.relapses) == (20, 6)
@@ -119,6 +123,23 @@ def test_the_table_has_a_row_for_each_variant():
         rules = tuple(value for key, value in one.specification.choices.items() if key != "dated")
         same.setdefault(rules, set()).add(str(one.survival[0].between))
     assert all(len(values) == 1 for values in same.values())
+
+
+def test_a_declared_conclusion_has_a_tipping_point_and_weights_are_told_apart():
+    study = open_study(KETAMINE)
+    asked = {
+        "dated": ["detected"], "at_days": [182, 365], "deltas": [2],
+        "conclusion": {"at_days": 365, "above": 0.6}, "lost_by": "age",
+    }  # fmt: skip
+    declaration = study.declaration.model_copy(update={"sensitivity": asked})
+    found = sensitivity(replace(study, declaration=declaration), "relapse")
+    assert len(found.variants) == 1
+    assert found.lost.tipping.time == 365
+    assert [one.delta for one in found.lost.adjusted] == [2]
+    assert (found.lost.weighted is None) == bool(found.lost.not_weighted)
+    document = sensitivity_document(found)
+    assert document["lost"]["bounds"][1]["time"] == 365
+    json.dumps(document, allow_nan=False)
 
 
 @pytest.mark.skipif(not CTN0094, reason="SURVIVAL_BZD_CTN0094 names no folder")
