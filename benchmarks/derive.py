@@ -229,9 +229,6 @@ def table(found: dict[str, Any]) -> str:
     lines += ["", head.replace("| |", "| ours |", 1), rule]
     per_row = [1e6 * line["cpu"] / count for line, count in zip(ours, rows, strict=True)]
     lines.append(_row("CPU microseconds per row", [f"{each:.3g}" for each in per_row], len(copies)))
-    lines.append(
-        _row("seconds by the clock", [f"{line['wall']:.3g}" for line in ours], len(copies))
-    )
     lines += [
         "",
         "What differs in scope: this package reads all five tables, checks every cell of them,",
