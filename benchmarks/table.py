@@ -150,6 +150,8 @@ def _targets(lines: Lines) -> str:
         else:
             wanted, got = f"{target.times:g} x", f"{best / ours:.2g} x"
             reached = best / ours >= target.times
+        if not name and not target.seconds:
+            got, reached = "every peer was over the limit", True
         who = f"{COLUMNS[name]}, {_seconds(best)}" if name else "-"
         rows.append(
             f"| {title(target.work)} | {target.n:,} | {_seconds(ours)} | {who} | {wanted} "
