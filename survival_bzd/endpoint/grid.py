@@ -194,6 +194,17 @@ def grid(study: StudyDeclaration, name: str) -> tuple[Sensitivity, tuple[Specifi
     )
 
 
+def grid_faults(study: StudyDeclaration, name: str) -> list[Fault]:
+    """Return what is wrong with the declared grid; nothing where none is declared."""
+    if not study.sensitivity:
+        return []
+    try:
+        grid(study, name)
+    except BadInput as error:
+        return list(error.faults)
+    return []
+
+
 def _choices(endpoints: list[Endpoint]) -> list[dict[str, str]]:
     """Say of each endpoint what it chooses where the endpoints differ."""
     words = [{factor: choice(endpoint, factor) for factor in FACTORS} for endpoint in endpoints]

@@ -18,6 +18,7 @@ from survival_bzd.endpoint import (
     derive,
     read_rows,
 )
+from survival_bzd.endpoint.grid import grid_faults
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.records import Evidence, Records, evidence, examine
 from survival_bzd.records.declaration import (
@@ -104,7 +105,8 @@ def open_study(folder: Path, endpoint: str | None = None) -> Study:
         name, problems = _endpoint_name(declaration, paper, endpoint)
         faults += problems
         if name is not None:
-            declared, _ = declare(declaration, name)
+            declared, wrong = declare(declaration, name)
+            faults += [] if wrong else grid_faults(declaration, name)
     elif endpoint is not None:
         faults.append(_rows_have_noendpoint_of(endpoint))
     if paper is not None:

@@ -141,7 +141,7 @@ def _lost_results(
 def asked_of(study: Study, endpoint: str | None) -> str:
     """Return the name of the endpoint in use."""
     known = list(study.declaration.endpoint)
-    return endpoint or study.paper.endpoint or known[0]
+    return endpoint or study.paper.endpoint or next(iter(known), "")
 
 
 def horizon_days(study: Study, asked: Sensitivity) -> tuple[float, ...]:

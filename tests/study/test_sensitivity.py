@@ -13,6 +13,7 @@ from survival_bzd.endpoint.grid import derive_each, grid
 from survival_bzd.errors import BadInput
 from survival_bzd.records import evidence, read_study
 from survival_bzd.records.supplied import import_ctn0094, supplied
+from survival_bzd.report.figures.specification_curve import specification_curve
 from survival_bzd.report.sensitivity import sensitivity_document, sensitivity_tables
 from survival_bzd.study import open_study
 from survival_bzd.study.sensitivity import sensitivity
@@ -156,3 +157,15 @@ def test_the_real_records_have_their_known_row(tmp_path):
     assert [here.time for here in known.survival] == [28, 84, 168]
     assert [round(here.survival.estimate, 3) for here in known.survival] == [0.701, 0.494, 0.366]
     assert [round(here.between, 3) for here in known.survival] == [0.672, 0.474, 0.363]
+
+
+def test_a_variant_in_which_nobody_is_at_risk_has_a_row_without_numbers():
+    study = open_study(KETAMINE)
+    never = {"at": "confirmed_abstinence", "negatives": 500, "after": "enrolment"}
+    asked = {"variants": [{"origin": never}]}
+    declaration = study.declaration.model_copy(update={"sensitivity": asked})
+    found = sensitivity(replace(study, declaration=declaration), "relapse")
+    assert [one.patients for one in found.variants] == [20, 0]
+    assert found.variants[1].ratio.reason == "nobody reached the origin"
+    specification_curve(found, size="single", synthetic=True)
+    assert len(sensitivity_tables(found)[0].rows) == 2
