@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROUNDING = 1e-12
-"""Errors smaller than this part of the count are 0 but for rounding."""
+"""Variances smaller than this part of the squared count are 0 but for rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -271,9 +271,10 @@ def _curve(
         variance = parts[0, 0] + 2 * count * parts[0, 1] + count**2 * parts[1, 1]
     else:
         variance = jackknife_covariances(group, place, [own], cluster)[0, 0]
-    std_error = np.sqrt(np.maximum(variance, 0.0))
+    # Where everybody has the same count, weights leave rounding of a variance that is 0.
+    std_error = np.sqrt(np.where(variance > ROUNDING * count**2, variance, 0.0))
     # Where everybody has had as many, or nobody any, the data say nothing of the error.
-    positive = np.where(std_error > ROUNDING * count, count, np.nan)
+    positive = np.where(std_error > 0, count, np.nan)
     if limits == "log":
         factor = np.exp(z * std_error / positive)
         lower, upper = positive / factor, positive * factor
