@@ -26,7 +26,7 @@ from survival_bzd.estimate.quantities import (
 )
 from survival_bzd.estimate.risk_sets import Group, RiskSets, split
 from survival_bzd.estimate.tally import NEAR, parts
-from survival_bzd.estimate.times_asked import present, snapped
+from survival_bzd.estimate.times_asked import followed_until, held, present, snapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,20 +185,14 @@ class KaplanMeier:
         times : zero or more; times that differ from a follow-up time by rounding mean that time.
         """
         asked = snapped(times, self.time, "survival")
-        step = np.searchsorted(self.time, asked, side="right")
-        survival, std_error, lower, upper = (
-            np.concatenate([[start], curve])[step]
-            for start, curve in (
-                (1.0, self.survival),
-                (0.0, self.std_error),
-                (self._before[0], self.lower),
-                (self._before[1], self.upper),
-            )
+        beyond = (asked > self.last_time) & (self.survival[-1] > 0)
+        columns = (
+            (1.0, self.survival),
+            (0.0, self.std_error),
+            (self._before[0], self.lower),
+            (self._before[1], self.upper),
         )
-        beyond = (asked > self.last_time) & (survival > 0)
-        for column in (survival, std_error, lower, upper):
-            column[beyond] = math.nan
-        text = f"not estimable: follow-up ends at {self.last_time:g} {self.unit}"
+        survival, std_error, lower, upper = held(asked, self.time, columns, beyond)
         return SurvivalAt(
             time=frozen(times),
             at_risk=frozen(self._at_risk(asked)),
@@ -206,7 +200,7 @@ class KaplanMeier:
             std_error=frozen(std_error),
             lower=frozen(lower),
             upper=frozen(upper),
-            reasons=tuple(text if out else "" for out in beyond),
+            reasons=followed_until(beyond, self.last_time, self.unit),
         )
 
     def risk_table(self, times: Sequence[float] | Floats) -> RiskTable:

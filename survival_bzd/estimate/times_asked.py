@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from survival_bzd.errors import BadInput, Fault
 from survival_bzd.estimate.quantities import Floats
@@ -29,6 +31,35 @@ def snapped(times: Sequence[float] | Floats, known: Floats, what: str) -> Floats
         near = np.abs(known[position] - asked) <= NEAR * np.maximum(1.0, asked)
         asked = np.where(near, known[position], asked)
     return asked
+
+
+def held(
+    asked: Floats,
+    time: Floats,
+    curves: Sequence[tuple[float | Floats, Floats]],
+    beyond: NDArray[np.bool_],
+) -> list[Floats]:
+    """Return what step functions hold at the times asked for, NaN where these are `beyond`.
+
+    Parameters
+    ----------
+    asked : (m,) times.
+    time : (k,) where the functions step.
+    curves : of each function the value before the first step, and the (k,) values from each on; or
+        of s functions side by side the (s,) and the (k, s) values.
+    beyond : (m,) whether there is no estimate.
+    """
+    step = np.searchsorted(time, asked, side="right")
+    columns = [np.concatenate([[start], curve])[step] for start, curve in curves]
+    for column in columns:
+        column[beyond] = math.nan
+    return columns
+
+
+def followed_until(beyond: NDArray[np.bool_], last: float, unit: str) -> tuple[str, ...]:
+    """Return why there is no estimate at times `beyond` the last follow-up; ``""`` elsewhere."""
+    text = f"not estimable: follow-up ends at {last:g} {unit}"
+    return tuple(text if out else "" for out in beyond)
 
 
 def present(

@@ -30,7 +30,7 @@ from survival_bzd.estimate.quantities import (
 )
 from survival_bzd.estimate.risk_sets import Group, Indices, cells, split
 from survival_bzd.estimate.tally import CHUNK
-from survival_bzd.estimate.times_asked import present, snapped
+from survival_bzd.estimate.times_asked import followed_until, held, present, snapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,20 +121,14 @@ class CumulativeIncidence:
         times : zero or more; times that differ from a follow-up time by rounding mean that time.
         """
         asked = snapped(times, self.time, "incidence")
-        step = np.searchsorted(self.time, asked, side="right")
-        incidence, std_error, lower, upper = (
-            np.concatenate([[start], curve])[step]
-            for start, curve in (
-                (0.0, self.incidence),
-                (0.0, self.std_error),
-                (math.nan, self.lower),
-                (math.nan, self.upper),
-            )
-        )
         beyond = (asked > self.last_time) & (self.event_free[-1] > 0)
-        for column in (incidence, std_error, lower, upper):
-            column[beyond] = math.nan
-        text = f"not estimable: follow-up ends at {self.last_time:g} {self.unit}"
+        columns = (
+            (0.0, self.incidence),
+            (0.0, self.std_error),
+            (math.nan, self.lower),
+            (math.nan, self.upper),
+        )
+        incidence, std_error, lower, upper = held(asked, self.time, columns, beyond)
         ended = self.events + self.other_events + self.censored
         late = (self.entry_time, self.entered)
         return IncidenceAt(
@@ -144,7 +138,7 @@ class CumulativeIncidence:
             std_error=frozen(std_error),
             lower=frozen(lower),
             upper=frozen(upper),
-            reasons=tuple(text if out else "" for out in beyond),
+            reasons=followed_until(beyond, self.last_time, self.unit),
         )
 
     def to_frame(self) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from survival_bzd.estimate.interval_censored.support import (
 from survival_bzd.estimate.quantities import Estimate, Floats, frozen, labels, sealed
 from survival_bzd.estimate.risk_sets import sums
 from survival_bzd.estimate.tally import NEAR
+from survival_bzd.estimate.times_asked import snapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,26 +189,10 @@ class IntervalCurve:
 
     def _snapped(self, times: Sequence[float] | Floats) -> Floats:
         """Move times that are a bound of the support but for rounding onto it."""
-        asked = np.array(times, dtype=np.float64)
-        broken = np.flatnonzero(~(np.isfinite(asked) & (asked >= 0)))
-        if broken.size:
-            raise BadInput(
-                Fault(
-                    rule="a time at which survival is asked for must be zero or more",
-                    remedy="Count times from the origin, in the unit of the follow-up.",
-                    value=f"{asked[row]:g}",
-                )
-                for row in broken
-            )
         bounds = np.unique(
             np.concatenate([self.support_lower, self.support_upper, [self.last_time]])
         )
-        bounds = bounds[np.isfinite(bounds)]
-        below = np.clip(np.searchsorted(bounds, asked) - 1, 0, None)
-        for position in (below, np.clip(below + 1, None, bounds.size - 1)):
-            near = np.abs(bounds[position] - asked) <= NEAR * np.maximum(1.0, asked)
-            asked = np.where(near, bounds[position], asked)
-        return asked
+        return snapped(times, bounds[np.isfinite(bounds)], "survival")
 
 
 def npmle(tte: TimeToEvent, *, by: ArrayLike | None = None) -> tuple[IntervalCurve, ...]:

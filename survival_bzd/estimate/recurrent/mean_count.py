@@ -16,7 +16,7 @@ from survival_bzd.estimate.influence import jackknife_covariances
 from survival_bzd.estimate.kaplan_meier import product_limit
 from survival_bzd.estimate.quantities import Floats, choice, frozen, labels, normal_quantile
 from survival_bzd.estimate.risk_sets import Group, Indices, cells, split
-from survival_bzd.estimate.times_asked import snapped
+from survival_bzd.estimate.times_asked import followed_until, held, snapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,20 +104,14 @@ class MeanCount:
         times : zero or more; times that differ from a follow-up time by rounding mean that time.
         """
         asked = snapped(times, self.time, "a mean count")
-        step = np.searchsorted(self.time, asked, side="right")
-        mean_count, std_error, lower, upper = (
-            np.concatenate([[start], curve])[step]
-            for start, curve in (
-                (0.0, self.mean_count),
-                (0.0, self.std_error),
-                (math.nan, self.lower),
-                (math.nan, self.upper),
-            )
-        )
         beyond = asked > self.last_time
-        for column in (mean_count, std_error, lower, upper):
-            column[beyond] = math.nan
-        text = f"not estimable: follow-up ends at {self.last_time:g} {self.unit}"
+        columns = (
+            (0.0, self.mean_count),
+            (0.0, self.std_error),
+            (math.nan, self.lower),
+            (math.nan, self.upper),
+        )
+        mean_count, std_error, lower, upper = held(asked, self.time, columns, beyond)
         return MeanCountAt(
             time=frozen(times),
             at_risk=frozen(self._at_risk(asked)),
@@ -125,7 +119,7 @@ class MeanCount:
             std_error=frozen(std_error),
             lower=frozen(lower),
             upper=frozen(upper),
-            reasons=tuple(text if out else "" for out in beyond),
+            reasons=followed_until(beyond, self.last_time, self.unit),
         )
 
     def _at_risk(self, asked: Floats) -> Floats:

@@ -16,7 +16,7 @@ from survival_bzd.estimate.cox_model.pieces import check_pieces
 from survival_bzd.estimate.limits import SCALES, limits_of
 from survival_bzd.estimate.quantities import Floats, choice, frozen, labels, normal_quantile
 from survival_bzd.estimate.risk_sets import Indices, split
-from survival_bzd.estimate.times_asked import snapped
+from survival_bzd.estimate.times_asked import followed_until, held, snapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,31 +101,24 @@ class StateOccupancy:
         times : zero or more; times that differ from a follow-up time by rounding mean that time.
         """
         asked = snapped(times, self.time, "a state probability")
-        step = np.searchsorted(self.time, asked, side="right")
         low, high = limits_of(
             self.initial, self.initial_std_error, self.limits, normal_quantile(self.confidence)
         )
-        columns = [
-            np.concatenate([[start], curve])[step]
-            for start, curve in (
-                (self.initial, self.probability),
-                (self.initial_std_error, self.std_error),
-                (low, self.lower),
-                (high, self.upper),
-            )
-        ]
         beyond = (asked > self.last_time) & _may_move(self.at_risk, self.probability[-1])
-        for column in columns:
-            column[beyond] = math.nan
-        text = f"not estimable: follow-up ends at {self.last_time:g} {self.unit}"
-        probability, std_error, lower, upper = map(frozen, columns)
+        columns = (
+            (self.initial, self.probability),
+            (self.initial_std_error, self.std_error),
+            (low, self.lower),
+            (high, self.upper),
+        )
+        probability, std_error, lower, upper = map(frozen, held(asked, self.time, columns, beyond))
         return StateAt(
             time=frozen(times),
             probability=probability,
             std_error=std_error,
             lower=lower,
             upper=upper,
-            reasons=tuple(text if out else "" for out in beyond),
+            reasons=followed_until(beyond, self.last_time, self.unit),
         )
 
     def to_frame(self) -> pd.DataFrame:
