@@ -6,31 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from survival_bzd.report.figures.relapse_free import (
-    KEY_LINE,
-    PROPORTIONS,
-    TALLEST,
-    TICK_ROOM,
-    draw_axes,
-    draw_key,
-    line_style,
-)
-from survival_bzd.report.figures.sheet import (
-    MARGIN,
-    Figure,
-    Sheet,
-    extent,
-    line_height,
-    note_height,
-    note_lines,
-    styled,
-    top_margin,
-    wrapped,
-)
+from survival_bzd.report.figures.curve_sheet import curve_sheet
+from survival_bzd.report.figures.relapse_free import line_style
+from survival_bzd.report.figures.sheet import Figure, styled
 from survival_bzd.report.figures.sizes import Size, size_named
 from survival_bzd.report.rounding import counted, displayed, level, percent
-from survival_bzd.report.time_axis import axis_ticks
-from survival_bzd.report.wording import axis_label, origin_words, sentence, spaced
+from survival_bzd.report.wording import origin_words, sentence, spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,38 +33,17 @@ def incidence_figure(results: PaperResults) -> Figure | None:
 
 
 def _drawn(results: PaperResults, curves: list[CumulativeIncidence], size: Size) -> Figure:
-    line, unit = line_height(size.points), results.tte.unit
-    notes = note_lines(
-        "Aalen-Johansen: who had one event can have no other, so the curves may be added. Band: "
-        f"pointwise {level(curves[0].confidence)} limits, {curves[0].limits}. Numbers at "
-        "risk: under the relapse-free curve.",
+    sheet, axes = curve_sheet(
+        results,
         size,
+        names=[_named(curve) for curve in curves],
+        upward="Cumulative incidence (%)",
+        note="Aalen-Johansen: who had one event can have no other, so the curves may be added. "
+        f"Band: pointwise {level(curves[0].confidence)} limits, {curves[0].limits}. Numbers at "
+        "risk: under the relapse-free curve.",
     )
-    room = size.width - 2 * MARGIN - KEY_LINE
-    key = [
-        (place if row == 0 else None, part)
-        for place, curve in enumerate(curves)
-        for row, part in enumerate(wrapped(_named(curve), room, size.points))
-    ]
-    ticks = axis_ticks(results.curves)
-    left = MARGIN + extent("100", size.points) + line + 6
-    width = size.width - left - MARGIN - extent(ticks[-1].label, size.points) / 2
-    height = min(TALLEST, PROPORTIONS * width)
-    top = top_margin(size, synthetic=results.synthetic)
-    plot = top + line * len(key) + 1.5
-    label = plot + height + TICK_ROOM
-    bottom = label + line + 2
-    sheet = Sheet(size, bottom + note_height(notes, size), synthetic=results.synthetic)
-    draw_key(sheet, key, top)
-    axes = sheet.axes(left, plot, width, height)
-    draw_axes(axes, [one for one in results.curves if one.group is None], ticks)
     for place, curve in enumerate(curves):
         _draw_curve(axes, curve, place)
-    words = axis_label(results.endpoint, unit)
-    sheet.text(left + width / 2, label, words, ha="center", va="top")
-    turned = {"rotation": 90, "ha": "center", "va": "center"}
-    sheet.text(MARGIN + line / 2, plot + height / 2, "Cumulative incidence (%)", **turned)
-    sheet.notes(bottom, notes)
     origin = origin_words(results.endpoint)
     ends = "; ".join(
         f"{_named(curve)}, {percent(float(curve.incidence[-1]))}% at the end" for curve in curves

@@ -7,32 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from survival_bzd.estimate.interval_censored.apart import farthest_apart
-from survival_bzd.report.figures.relapse_free import (
-    KEY_LINE,
-    PROPORTIONS,
-    TALLEST,
-    TICK_ROOM,
-    draw_axes,
-    draw_key,
-    line_style,
-)
-from survival_bzd.report.figures.sheet import (
-    MARGIN,
-    Figure,
-    Sheet,
-    extent,
-    line_height,
-    note_height,
-    note_lines,
-    styled,
-    top_margin,
-    wrapped,
-)
+from survival_bzd.report.figures.curve_sheet import curve_sheet
+from survival_bzd.report.figures.relapse_free import line_style
+from survival_bzd.report.figures.sheet import Figure, styled
 from survival_bzd.report.figures.sizes import Size, size_named
 from survival_bzd.report.rounding import counted, decimal, displayed, displayed_unit, shown_time
 from survival_bzd.report.tables.intervals import DATED
-from survival_bzd.report.time_axis import axis_ticks
-from survival_bzd.report.wording import axis_label, origin_words
+from survival_bzd.report.wording import origin_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,40 +40,22 @@ def interval_figure(results: PaperResults) -> Figure | None:
 
 
 def _drawn(results: PaperResults, usual: KaplanMeier, between: IntervalCurve, size: Size) -> Figure:
-    line, unit = line_height(size.points), results.tte.unit
+    unit = results.tte.unit
     apart = farthest_apart(usual, between)
     largest = (
         f"Farthest apart at {shown_time(apart.time, unit)} {displayed_unit(unit)}: "
         f"{decimal(100 * apart.difference, 1)} percentage points."
     )
-    notes = note_lines(f"{NOTE} {largest}", size)
     dated = DATED[results.endpoint.dating]
-    lines = (f"Kaplan-Meier: a relapse {dated}", "A relapse between two visits")
-    room = size.width - 2 * MARGIN - KEY_LINE
-    key = [
-        (place if row == 0 else None, part)
-        for place, words in enumerate(lines)
-        for row, part in enumerate(wrapped(words, room, size.points))
-    ]
-    ticks = axis_ticks(results.curves)
-    left = MARGIN + extent("100", size.points) + line + 6
-    width = size.width - left - MARGIN - extent(ticks[-1].label, size.points) / 2
-    height = min(TALLEST, PROPORTIONS * width)
-    top = top_margin(size, synthetic=results.synthetic)
-    plot = top + line * len(key) + 1.5
-    label = plot + height + TICK_ROOM
-    bottom = label + line + 2
-    sheet = Sheet(size, bottom + note_height(notes, size), synthetic=results.synthetic)
-    draw_key(sheet, key, top)
-    axes = sheet.axes(left, plot, width, height)
-    draw_axes(axes, [usual], ticks)
+    sheet, axes = curve_sheet(
+        results,
+        size,
+        names=(f"Kaplan-Meier: a relapse {dated}", "A relapse between two visits"),
+        upward="Relapse-free (%)",
+        note=f"{NOTE} {largest}",
+    )
     _draw_usual(axes, usual)
     _draw_between(axes, between)
-    words = axis_label(results.endpoint, unit)
-    sheet.text(left + width / 2, label, words, ha="center", va="top")
-    turned = {"rotation": 90, "ha": "center", "va": "center"}
-    sheet.text(MARGIN + line / 2, plot + height / 2, "Relapse-free (%)", **turned)
-    sheet.notes(bottom, notes)
     origin = origin_words(results.endpoint)
     title = (
         f"Patients free of relapse by time since {origin}, with a relapse {dated}, and with a "
